@@ -1,0 +1,110 @@
+package oauth
+
+import (
+	"context"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/audit"
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/identity"
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/pages"
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/seal"
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/store"
+	"github.com/mcpgateway/caddy-mcp-gateway/policy"
+)
+
+// Resource is one mount: a protected resource of RFC 9728, and what a token is bound to.
+type Resource struct {
+	// URL is the resource identifier: the origin of the mount's own site and the mount, without a
+	// trailing slash unless the mount is the root. It is the aud of tokens.
+	URL string
+	// Server is the name of the server in the policy.
+	Server string
+	// Mount is the path of the mount, such as /github, or / for the root.
+	Mount string
+}
+
+// Consent says when a person is asked again.
+type Consent uint8
+
+const (
+	// ConsentOnce asks a person once for each client and resource, where the client is proved by an
+	// https redirect; clients on loopback or with a scheme of their own are asked every time.
+	ConsentOnce Consent = iota
+	// ConsentAlways shows both pages at every login.
+	ConsentAlways
+)
+
+// StaticClient is a client set up by the operator.
+type StaticClient struct {
+	// ID is the client_id, Name what the consent page calls it (default: ID).
+	ID, Name string
+	// Secret is the client secret, resolved. Empty exactly when Public is true.
+	Secret string
+	// Public clients have no secret and prove themselves by PKCE and their redirect URI alone.
+	Public bool
+	// RedirectURIs are needed for the authorization_code grant.
+	RedirectURIs []string
+	// Grants are the grant types the client may use. Default: authorization_code and refresh_token.
+	Grants []string
+	// Roles and Permissions are those of the client itself under client_credentials.
+	Roles, Permissions []string
+}
+
+// Config is what the authorization server has to be told. Zero durations mean the defaults that
+// are named with each field.
+type Config struct {
+	// Issuer is the public origin of the authorization server, one string everywhere. It may have a
+	// path. Only https, or http on a loopback host.
+	Issuer string
+	// Path is the prefix of the endpoints on the issuer's origin. Default "/".
+	Path string
+	// Resources returns the mounts as they are now.
+	Resources func() []Resource
+	// DefaultResource is the URL of the mount meant by a request that names none. Optional.
+	DefaultResource string
+
+	// Providers are the ways to sign in, in the order shown. At least one, unless every static
+	// client is a machine.
+	Providers []identity.Provider
+	// Store keeps clients, codes, grants and keys.
+	Store store.Store
+	// Sealer returns the sealer, loading its root secret on first use.
+	Sealer func(ctx context.Context) (*seal.Sealer, error)
+
+	// Dynamic turns registration (RFC 7591) on.
+	Dynamic bool
+	// Static are the clients set up by the operator.
+	Static []StaticClient
+	// Consent says when a person is asked again.
+	Consent Consent
+
+	// AccessTTL is the lifetime of an access token. Default 1 hour.
+	AccessTTL time.Duration
+	// RefreshTTL is how long a refresh token lives unused. Default 30 days.
+	RefreshTTL time.Duration
+	// RefreshGrace is how long the previous generation of a refresh token goes on working after a
+	// token of the next one was used. Default 2 minutes.
+	RefreshGrace time.Duration
+	// IdentityRefresh is the age at which a person's roles are read anew. Default 5 minutes.
+	IdentityRefresh time.Duration
+	// MaxStale is how long roles may be served from memory while the identity provider is down.
+	// Default 1 hour.
+	MaxStale time.Duration
+
+	// Abilities says in plain words what a subject could do at a resource, for the consent page.
+	// Optional.
+	Abilities func(*policy.Subject, Resource) (abilities []pages.Ability, nothing bool)
+	// Contact is shown to a person whose role allows nothing. Optional.
+	Contact string
+
+	// Audit takes one record for each event. Optional.
+	Audit audit.Sink
+	// Logger takes what an operator should read. Optional.
+	Logger *zap.Logger
+	// Now is the clock. Default time.Now.
+	Now func() time.Time
+	// Pages draws what a person sees. Default pages.New().
+	Pages *pages.Pages
+}
