@@ -1,0 +1,76 @@
+// Package jsonrpc reads one JSON-RPC 2.0 message of the Model Context Protocol
+// strictly enough that no other parser can read it differently.
+//
+// A gateway that judges a message and then hands its bytes on is only as good
+// as the agreement between its own parser and the server's. Some parsers fold
+// the case of member names, some keep the first of two equal members, some the
+// last, some read past a byte order mark or a trailing value. Parse therefore
+// accepts only what all of them read alike, and the bytes that were accepted go
+// on unchanged: nothing here re-encodes a message.
+package jsonrpc
+
+// Kind says which of the four shapes of JSON-RPC 2.0 a message has.
+type Kind uint8
+
+// The kinds of message. The zero Kind is none of them.
+const (
+	Request      Kind = iota + 1 // method and id
+	Notification                 // method, no id
+	Result                       // id and result
+	Failure                      // id and error
+)
+
+// String names the kind in lower case.
+func (k Kind) String() string {
+	switch k {
+	case Request:
+		return "request"
+	case Notification:
+		return "notification"
+	case Result:
+		return "result"
+	case Failure:
+		return "failure"
+	}
+	return "unknown"
+}
+
+// Message is one message as Parse read it. Its slices and strings may share
+// memory with the bytes given to Parse: those bytes must not be changed as long
+// as the Message is in use. A Message is not changed after Parse and may be
+// read by several goroutines.
+type Message struct {
+	Kind   Kind
+	ID     []byte // raw JSON of the id, a string or an integer; nil for a notification
+	Method string // empty for a Result and a Failure
+	Params Params // zero for a Result and a Failure
+	Raw    []byte // the bytes of this message, exactly as received
+}
+
+// Text is a string member and where its raw JSON token stands, quotes included:
+// Raw[Start:End] of the Message. The zero Text is a member that is not there.
+type Text struct {
+	Value      string // unescaped
+	Start, End int
+	Set        bool
+}
+
+// Params is what a guard needs to know of a request's or a notification's params.
+// Only members that the method defines are read into it.
+type Params struct {
+	Raw             []byte // the raw JSON object; nil if there is none
+	Meta            []byte // raw params._meta
+	Name            Text   // params.name
+	URI             Text   // params.uri
+	Cursor          Text   // params.cursor
+	TaskID          Text   // params.taskId
+	RequestState    Text   // params.requestState
+	Arguments       []byte // raw params.arguments, an object
+	ProtocolVersion Text   // _meta["io.modelcontextprotocol/protocolVersion"], or params.protocolVersion of initialize
+
+	RefType, RefName, RefURI Text // completion/complete: params.ref
+
+	// Subscriptions are the URIs that subscriptions/listen asks to watch
+	// (params.notifications.resourceSubscriptions).
+	Subscriptions []Text
+}
