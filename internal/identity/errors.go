@@ -9,8 +9,9 @@ import (
 var (
 	// ErrDenied means: signed in, but may not come in, as without an accepted organization. The error is a *Denied.
 	ErrDenied = errors.New("identity: not admitted")
-	// ErrUnavailable means the provider could not be asked or had trouble of its own: network, time, a 5xx status. It
-	// says nothing about the person. The error may be an *Unavailable that says when to come back.
+	// ErrUnavailable means the provider could not be asked, asked us to slow down, had trouble of its own, or gave an
+	// answer that can't be trusted. It says nothing about the person. The error may be an *Unavailable that says when
+	// to come back.
 	ErrUnavailable = errors.New("identity: provider unavailable")
 	// ErrEnded means the provider's session is over for good: revoked, expired, or the person is gone.
 	ErrEnded = errors.New("identity: session ended")

@@ -51,7 +51,7 @@ type Redirector interface {
 	// Finish and nobody else: the caller keeps it in its own sealed transaction.
 	Start(ctx context.Context, in Start) (redirect string, secret []byte, err error)
 	// Finish turns the provider's answer into a person. The caller has already checked state. Errors are, or wrap,
-	// ErrCallback, ErrDenied, ErrUnavailable or ErrRateLimited.
+	// ErrCallback, ErrDenied or ErrUnavailable.
 	Finish(ctx context.Context, in Finish) (*Person, error)
 }
 
@@ -78,18 +78,23 @@ type Finish struct {
 // Verifier is a provider whose sign-in form is ours.
 type Verifier interface {
 	Provider
-	// Verify checks a password. Errors are, or wrap, ErrCredentials, ErrRateLimited or ErrUnavailable.
+	// Verify checks a password. Errors are, or wrap, ErrCredentials or ErrRateLimited.
 	Verify(ctx context.Context, user, password string) (*Person, error)
 }
 
 // Refresher is a provider whose session outlives the sign-in.
 type Refresher interface {
-	// Refresh asks the provider for the person as they are now: roles, permissions and organization are read anew and
-	// Session is replaced. The old Session may be spent the moment the provider answers, so the returned Person must be
-	// stored before it is used. Errors are, or wrap, ErrEnded and ErrDenied, after which the person's grants must end,
-	// or ErrUnavailable and ErrRateLimited, after which p stays good and Refresh may be tried again later. An error
-	// that is none of these is to be treated as ErrUnavailable.
+	// Refresh asks the provider for the person as they are now: roles and permissions are read anew, the organization
+	// stays the one of p, and Session is replaced. The old Session may be spent the moment the provider answers, so the
+	// returned Person must be stored before it is used.
 	//
-	// p is not changed. Calls for the same person must not overlap: providers rotate sessions.
+	// Errors are, or wrap, ErrEnded or ErrDenied, after which the person's grants must end, or ErrUnavailable, after
+	// which p stays good and Refresh should be tried again soon. A Person returned together with an ErrUnavailable is
+	// p, still with the old rights, but with the Session the provider has already replaced: store it, then treat the
+	// error as usual. An error of no known kind is to be treated as ErrUnavailable.
+	//
+	// p is not changed. Calls for the same person must not overlap: providers rotate sessions. A Refresh that has begun
+	// is finished even if ctx is cancelled, since its answer may hold the only copy of the session; it has a time limit
+	// of its own, well under a minute.
 	Refresh(ctx context.Context, p *Person) (*Person, error)
 }
