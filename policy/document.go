@@ -1,0 +1,111 @@
+package policy
+
+import "strconv"
+
+// Bounds of a policy. They are far above what people write and keep a mistake, or a generated file, from exhausting memory.
+const (
+	MaxDocument     = 16 << 20 // bytes of a policy file or JSON value
+	MaxBlocks       = 10_000   // roles and permissions together
+	MaxRules        = 250_000  // rules of all blocks together
+	MaxPatterns     = 1 << 20  // names and globs of all rules together
+	MaxInheritDepth = 32       // roles that inherit one another in a row
+	MaxName         = 1 << 10  // bytes of the name of a tool, prompt, server, role or method
+	MaxURI          = 8 << 10  // bytes of a URI or URI template
+)
+
+// maxErrors is how many mistakes of one document are reported at once.
+const maxErrors = 50
+
+// Document is a policy as it is written, before [Compile]. Its JSON form is the policy's form in Caddy's JSON config, read
+// as strictly as the YAML file: an unknown key, a duplicate key or an empty list is an error.
+type Document struct {
+	// What each role may do. The keys are role slugs of the identity provider.
+	Roles map[string]*Block `json:"roles,omitempty"`
+
+	// What each permission adds. The keys are permission slugs of the identity provider.
+	Permissions map[string]*Block `json:"permissions,omitempty"`
+
+	// What every signed-in person may do. It does not apply to machine clients.
+	Everyone *Block `json:"everyone,omitempty"`
+
+	// Methods outside the MCP specification that may pass, by their exact names.
+	Methods []string `json:"methods,omitempty"`
+
+	// "enforce" (the default), or "observe": what the policy would deny is only logged.
+	Mode string `json:"mode,omitempty"`
+
+	// Where methods and mode are written.
+	MethodsAt, ModeAt Position `json:"-"`
+}
+
+// Block is what one role, one permission or everyone may do.
+type Block struct {
+	// Roles whose allow and deny rules, and what they inherit themselves, apply here too.
+	Inherit []string `json:"inherit,omitempty"`
+
+	// What is allowed. What no rule allows is denied.
+	Allow []Rule `json:"allow,omitempty"`
+
+	// What is denied, whichever rule allows it.
+	Deny []Rule `json:"deny,omitempty"`
+
+	// Where the block begins, and where its inherit is written.
+	Position  `json:"-"`
+	InheritAt Position `json:"-"`
+}
+
+// Rule names things of one or more servers. A rule must name at least one tool, prompt, resource or template. In names, *
+// stands for any run of characters. In URIs, * stands for any run of characters without a slash and ** for any run.
+type Rule struct {
+	// The server's name, or a glob. Default: * (every server).
+	Server string `json:"server,omitempty"`
+
+	// Names or globs of tools.
+	Tools []string `json:"tools,omitempty"`
+
+	// Names or globs of prompts.
+	Prompts []string `json:"prompts,omitempty"`
+
+	// URIs or globs of resources.
+	Resources []string `json:"resources,omitempty"`
+
+	// URI templates or globs of them.
+	Templates []string `json:"templates,omitempty"`
+
+	// The rule applies only to people who signed in with this organization. Default: any.
+	Org string `json:"org,omitempty"`
+
+	// Where the rule begins.
+	Position `json:"-"`
+}
+
+// Position is where something of a policy is written. In a JSON config there are no lines: File is the path of the JSON
+// value, such as policy.roles.member.allow[0], and Line is 0.
+type Position struct {
+	File string
+	Line int
+}
+
+// String returns file:line, or the file alone where there is no line.
+func (p Position) String() string {
+	file := p.File
+	if file == "" {
+		file = "policy"
+	}
+	if p.Line == 0 {
+		return file
+	}
+	return file + ":" + strconv.Itoa(p.Line)
+}
+
+// Error is one mistake in a policy and where it is written. [Parse], [Compile] and [Policy.CheckServers] return all the
+// mistakes they find (up to a bound), joined with [errors.Join], each an *Error.
+type Error struct {
+	File    string
+	Line    int // 0 if unknown
+	Message string
+}
+
+func (e *Error) Error() string {
+	return Position{e.File, e.Line}.String() + ": " + e.Message
+}

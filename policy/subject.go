@@ -1,0 +1,52 @@
+package policy
+
+import "strconv"
+
+// Kind is a kind of thing that an MCP server offers.
+type Kind uint8
+
+// The kinds a rule can name.
+const (
+	Tool Kind = iota
+	Prompt
+	Resource // by its URI
+	Template // by its URI template
+	kinds    // how many there are
+)
+
+// String returns "tool", "prompt", "resource" or "template".
+func (k Kind) String() string {
+	switch k {
+	case Tool:
+		return "tool"
+	case Prompt:
+		return "prompt"
+	case Resource:
+		return "resource"
+	case Template:
+		return "template"
+	}
+	return "kind(" + strconv.Itoa(int(k)) + ")"
+}
+
+// uri reports whether things of this kind are named by URIs.
+func (k Kind) uri() bool { return k == Resource || k == Template }
+
+// Subject is the person (or machine client) on whose behalf an agent acts. It must not be changed once it is in use.
+type Subject struct {
+	ID, Email, Name, Org       string
+	Roles, Permissions, Groups []string
+	Claims                     map[string]any
+
+	// Machine marks a client that acts for itself (RFC 6749 §4.4, client credentials): `everyone` does not apply to it.
+	Machine bool
+}
+
+// Decision is the answer for one name.
+type Decision struct {
+	Allowed bool
+
+	// Rule is the deciding rule and where it is written, such as "mcp-policy.yaml:12 (role member, allow)", or why no
+	// rule could decide, such as "no rule allows it". It is for logs and explanations, not for the client.
+	Rule string
+}
