@@ -1,0 +1,57 @@
+// Package demo holds the MCP servers that `caddy mcp demo` puts behind the gateway. They know nothing of users, tokens or
+// roles, like most MCP servers: whatever a person may not do here is kept from them by the gateway in front.
+package demo
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+)
+
+// version is what both servers tell a client about themselves.
+const version = "1.0.0"
+
+// firstStateless is the first protocol revision without sessions. The SDK serves it from a stateless handler only.
+const firstStateless = "2026-07-28"
+
+// Handler serves one MCP server over Streamable HTTP in every revision the SDK knows: those with sessions, and from
+// 2026-07-28 on those without. The revision is told by the MCP-Protocol-Version header, which clients of the stateless
+// ones must send with every request.
+func Handler(server *mcp.Server) http.Handler {
+	same := func(*http.Request) *mcp.Server { return server }
+	stateful := mcp.NewStreamableHTTPHandler(same, &mcp.StreamableHTTPOptions{SessionTimeout: time.Hour})
+	stateless := mcp.NewStreamableHTTPHandler(same, &mcp.StreamableHTTPOptions{Stateless: true})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// Revisions are dates, so they compare as text.
+		if r.Header.Get("Mcp-Protocol-Version") >= firstStateless {
+			stateless.ServeHTTP(w, r)
+			return
+		}
+		stateful.ServeHTTP(w, r)
+	})
+}
+
+// Serve runs the playground server at /playground and the notes server at /notes on a free port of the loopback
+// interface, and returns that port's address. It returns at once; the listener closes when ctx ends.
+func Serve(ctx context.Context) (string, error) {
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/playground", Handler(Playground()))
+	mux.Handle("/notes", Handler(Notes()))
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	go func() { _ = server.Serve(listener) }()
+	context.AfterFunc(ctx, func() { _ = server.Close() })
+	return listener.Addr().String(), nil
+}
+
+// text is a tool's answer of plain text.
+func text(s string) *mcp.CallToolResult {
+	return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: s}}}
+}
