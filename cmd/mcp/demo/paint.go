@@ -26,9 +26,10 @@ func Paint(prompt string) ([]byte, error) {
 	scene := compose(strings.ToLower(prompt), dice)
 
 	canvas := image.NewRGBA(image.Rect(0, 0, Width, Height))
-	for y := range Height {
-		for x := range Width {
-			canvas.SetRGBA(x, y, scene.at(float64(x)+0.5, float64(y)+0.5).rgba())
+	for x := range Width {
+		lines := scene.outline(float64(x) + 0.5)
+		for y := range Height {
+			canvas.SetRGBA(x, y, scene.at(float64(x)+0.5, float64(y)+0.5, &lines).rgba())
 		}
 	}
 	var out bytes.Buffer
@@ -53,9 +54,12 @@ type scene struct {
 	disc         colour
 	discX, discY float64
 	radius       float64
-	hills        []hill
+	hills        [ranges]hill
 	stars        map[image.Point]float64
 }
+
+// ranges is how many ranges of hills stand behind each other.
+const ranges = 5
 
 // hill is the outline of one range: a sum of three waves, and the colour below it.
 type hill struct {
@@ -90,8 +94,7 @@ func compose(prompt string, dice *rand.Rand) *scene {
 	} else {
 		s.top, s.bottom, s.disc = hsl(hue+165, 0.52, 0.66), hsl(hue+25, 0.85, 0.88), hsl(hue+30, 0.95, 0.95)
 	}
-	const ranges = 5
-	for i := range ranges {
+	for i := range s.hills {
 		depth := float64(i) / (ranges - 1) // 0 is farthest
 		h := hill{base: Height * (0.50 + 0.40*depth), paint: far.mix(near, math.Pow(depth, 0.8))}
 		for w := range h.waves {
@@ -99,12 +102,24 @@ func compose(prompt string, dice *rand.Rand) *scene {
 			h.waves[w].length = (70 + 130*dice.Float64()) / float64(w+1)
 			h.waves[w].shift = dice.Float64() * 2 * math.Pi
 		}
-		s.hills = append(s.hills, h)
+		s.hills[i] = h
 	}
 	return s
 }
 
-func (s *scene) at(x, y float64) colour {
+// outline is how far down each range of hills begins in the column x.
+func (s *scene) outline(x float64) (lines [ranges]float64) {
+	for i, h := range s.hills {
+		lines[i] = h.base
+		for _, w := range h.waves {
+			lines[i] += w.height * math.Sin(x/w.length*math.Pi+w.shift)
+		}
+	}
+	return lines
+}
+
+// at is the colour of a point in the column whose outline is lines.
+func (s *scene) at(x, y float64, lines *[ranges]float64) colour {
 	c := s.top.mix(s.bottom, math.Min(1, y/(Height*0.72)))
 	if light, ok := s.stars[image.Pt(int(x), int(y))]; ok {
 		c = c.mix(colour{1, 1, 1}, light)
@@ -112,13 +127,9 @@ func (s *scene) at(x, y float64) colour {
 	away := math.Hypot(x-s.discX, y-s.discY)
 	c = c.mix(s.disc, 0.35*math.Exp(-away/(2.2*s.radius)))
 	c = c.mix(s.disc, cover(s.radius-away))
-	for _, h := range s.hills {
-		line := h.base
-		for _, w := range h.waves {
-			line += w.height * math.Sin(x/w.length*math.Pi+w.shift)
-		}
+	for i, line := range lines {
 		// A little mist gathers at the foot of each range.
-		paint := h.paint.mix(s.bottom, 0.22*math.Min(1, math.Max(0, (y-line)/90)))
+		paint := s.hills[i].paint.mix(s.bottom, 0.22*math.Min(1, math.Max(0, (y-line)/90)))
 		c = c.mix(paint, cover(y-line))
 	}
 	return c
