@@ -1,7 +1,5 @@
 package policy
 
-import "strconv"
-
 // Bounds of a policy. They are far above what people write and keep a mistake, or a generated file, from exhausting memory.
 const (
 	MaxDocument     = 16 << 20 // bytes of a policy file or JSON value
@@ -12,9 +10,6 @@ const (
 	MaxName         = 1 << 10  // bytes of the name of a tool, prompt, server, role or method
 	MaxURI          = 8 << 10  // bytes of a URI or URI template
 )
-
-// maxErrors is how many mistakes of one document are reported at once.
-const maxErrors = 50
 
 // Document is a policy as it is written, before [Compile]. Its JSON form is the policy's form in Caddy's JSON config, read
 // as strictly as the YAML file: an unknown key, a duplicate key or an empty list is an error.
@@ -50,7 +45,7 @@ type Block struct {
 	Deny []Rule `json:"deny,omitempty"`
 
 	// Where the block begins, and where its inherit is written.
-	Position  `json:"-"`
+	At        Position `json:"-"`
 	InheritAt Position `json:"-"`
 }
 
@@ -76,36 +71,5 @@ type Rule struct {
 	Org string `json:"org,omitempty"`
 
 	// Where the rule begins.
-	Position `json:"-"`
-}
-
-// Position is where something of a policy is written. In a JSON config there are no lines: File is the path of the JSON
-// value, such as policy.roles.member.allow[0], and Line is 0.
-type Position struct {
-	File string
-	Line int
-}
-
-// String returns file:line, or the file alone where there is no line.
-func (p Position) String() string {
-	file := p.File
-	if file == "" {
-		file = "policy"
-	}
-	if p.Line == 0 {
-		return file
-	}
-	return file + ":" + strconv.Itoa(p.Line)
-}
-
-// Error is one mistake in a policy and where it is written. [Parse], [Compile] and [Policy.CheckServers] return all the
-// mistakes they find (up to a bound), joined with [errors.Join], each an *Error.
-type Error struct {
-	File    string
-	Line    int // 0 if unknown
-	Message string
-}
-
-func (e *Error) Error() string {
-	return Position{e.File, e.Line}.String() + ": " + e.Message
+	At Position `json:"-"`
 }
