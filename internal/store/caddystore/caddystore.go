@@ -43,7 +43,8 @@ type Option func(*Store)
 // Logger makes the store report corrupt records and broken locks to l. Without it they go nowhere. Neither ids nor values are logged.
 func Logger(l *slog.Logger) Option { return func(s *Store) { s.logger = l } }
 
-// New returns a store that keeps its records in s, below the key prefix, and reads the time from now. It touches the storage only when it is used.
+// New returns a store that keeps its records in s, below the key prefix (`mcp_gateway` if it is empty), and reads the time from
+// now. It touches the storage only when it is used.
 func New(s certmagic.Storage, prefix string, now func() time.Time, options ...Option) *Store {
 	st := &Store{
 		storage:  s,
@@ -52,6 +53,9 @@ func New(s certmagic.Storage, prefix string, now func() time.Time, options ...Op
 		logger:   slog.New(slog.DiscardHandler),
 		patience: lockPatience,
 		hold:     lockHold,
+	}
+	if st.prefix == "" {
+		st.prefix = "mcp_gateway"
 	}
 	st.removals.SetLimit(sweepPace)
 	st.removals.SetBurst(sweepBurst)

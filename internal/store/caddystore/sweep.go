@@ -40,45 +40,53 @@ func (s *Store) Sweep(ctx context.Context) (removed int, err error) {
 }
 
 // sweep removes the record at key if it has expired or is corrupt, and says whether it did.
-func (s *Store) sweep(ctx context.Context, kind, key string) (bool, error) {
-	dead, err := s.dead(ctx, kind, key)
+func (s *Store) sweep(ctx context.Context, kind, key string) (removed bool, err error) {
+	why, err := s.dead(ctx, kind, key)
 	if errors.Is(err, errStray) {
 		return false, s.sweepStray(ctx, key)
 	}
-	if !dead || err != nil {
+	if why == nil || err != nil {
 		return false, err
 	}
 	if err := s.removals.Wait(ctx); err != nil {
 		return false, err
 	}
-	hash := strings.TrimSuffix(path.Base(key), extension)
-	a := address{kind: kind, hash: hash, key: key}
+	a := address{kind: kind, hash: strings.TrimSuffix(path.Base(key), extension), key: key}
 	err = s.alone(ctx, a, func() error {
 		// It may have been written anew since: only what is still dead under the lock goes.
-		if dead, err = s.dead(ctx, kind, key); !dead || err != nil {
+		why, err := s.dead(ctx, kind, key)
+		if why == nil || err != nil {
 			return err
 		}
+		if errors.Is(why, store.ErrCorrupt) {
+			s.logger.Error("sweeping a corrupt record", "key", key, "error", why)
+		}
+		removed = true
 		return s.remove(ctx, a)
 	})
 	if errors.Is(err, store.ErrBusy) {
 		return false, nil
 	}
-	return dead && err == nil, err
+	return removed && err == nil, err
 }
 
-// dead says whether the record at key has expired or is corrupt; the latter is logged.
-func (s *Store) dead(ctx context.Context, kind, key string) (bool, error) {
+// errExpired is why most records are swept.
+var errExpired = errors.New("store: expired")
+
+// dead says why the record at key may be removed, errExpired or an ErrCorrupt; nil if it may not.
+func (s *Store) dead(ctx context.Context, kind, key string) (why, err error) {
 	r, err := s.readKey(ctx, kind, key)
 	switch {
 	case errors.Is(err, store.ErrCorrupt):
-		s.logger.Error("sweeping a corrupt record", "key", key, "error", err)
-		return true, nil
+		return err, nil
 	case errors.Is(err, store.ErrNotFound), errors.Is(err, errNewer):
-		return false, nil
+		return nil, nil
 	case err != nil:
-		return false, err
+		return nil, err
+	case r.expired(s.now()):
+		return errExpired, nil
 	}
-	return r.expired(s.now()), nil
+	return nil, nil
 }
 
 // sweepStray removes a temporary file that a crash has left behind.
