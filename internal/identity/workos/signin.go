@@ -1,0 +1,178 @@
+package workos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/workos/workos-go/v4/pkg/usermanagement"
+	"github.com/workos/workos-go/v4/pkg/workos_errors"
+	"golang.org/x/oauth2"
+
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/identity"
+)
+
+const (
+	// signInTimeout bounds a whole Finish, which may take several calls.
+	signInTimeout = 25 * time.Second
+	// maxCode bounds an authorization code in bytes.
+	maxCode = 2048
+)
+
+// Start implements identity.Redirector. The secret is the PKCE verifier (RFC 7636). Although we authenticate with the API
+// key as well, it matters: without it a code caught from one browser could be fed to our callback by another.
+func (p *Provider) Start(_ context.Context, in identity.Start) (string, []byte, error) {
+	verifier := oauth2.GenerateVerifier()
+	opts := usermanagement.GetAuthorizationURLOpts{
+		ClientID:            p.cfg.ClientID,
+		RedirectURI:         in.RedirectURI,
+		State:               in.State,
+		LoginHint:           in.LoginHint,
+		CodeChallenge:       oauth2.S256ChallengeFromVerifier(verifier),
+		CodeChallengeMethod: "S256",
+		Provider:            p.cfg.Provider,
+		ConnectionID:        p.cfg.Connection,
+	}
+	// Only AuthKit takes an organization beside the provider; to the others it is a selector of its own.
+	if p.cfg.Provider == authKit && len(p.cfg.Organizations) == 1 {
+		opts.OrganizationID = p.cfg.Organizations[0]
+	}
+	u, err := p.users.GetAuthorizationURL(opts)
+	if err != nil {
+		return "", nil, fmt.Errorf("workos: authorization URL: %w", err)
+	}
+	return u.String(), []byte(verifier), nil
+}
+
+// Finish implements identity.Redirector.
+func (p *Provider) Finish(ctx context.Context, in identity.Finish) (*identity.Person, error) {
+	ctx, cancel := context.WithTimeout(ctx, signInTimeout)
+	defer cancel()
+	code, err := codeOf(in.Query)
+	if err != nil {
+		return nil, err
+	}
+	if len(in.Secret) == 0 {
+		return nil, fmt.Errorf("%w: no code verifier", identity.ErrCallback)
+	}
+	answer, err := p.exchange(ctx, code, string(in.Secret))
+	if err != nil {
+		return nil, err
+	}
+	s, err := p.verify(ctx, answer.AccessToken)
+	if err != nil {
+		return nil, err
+	}
+	if s.subject != answer.User.ID {
+		return nil, &identity.Unavailable{Err: errors.New("session token is of another user than the answer")}
+	}
+	s, refreshToken, err := p.admit(ctx, s, answer.RefreshToken)
+	if err != nil {
+		return nil, err
+	}
+	person := &identity.Person{
+		Provider:     p.Name(),
+		ID:           answer.User.ID,
+		Email:        answer.User.Email,
+		Name:         strings.TrimSpace(answer.User.FirstName + " " + answer.User.LastName),
+		OrgName:      p.organizationName(ctx, s.org),
+		Impersonator: s.actor,
+		Session:      packSession(refreshToken),
+	}
+	if person.Impersonator == "" && answer.Impersonator != nil {
+		person.Impersonator = answer.Impersonator.Email
+	}
+	s.describe(person)
+	person.Claims["email_verified"] = answer.User.EmailVerified
+	return person, nil
+}
+
+// codeOf reads the callback: a code, or the error WorkOS reports instead (RFC 6749 §4.1.2).
+func codeOf(q url.Values) (string, error) {
+	if q.Has("error") {
+		reason := q.Get("error")
+		if !slug.MatchString(reason) {
+			reason = "an error without a readable code"
+		}
+		return "", fmt.Errorf("%w: WorkOS says %s", identity.ErrCallback, reason)
+	}
+	codes := q["code"]
+	if len(codes) != 1 || codes[0] == "" || len(codes[0]) > maxCode {
+		return "", fmt.Errorf("%w: no usable code", identity.ErrCallback)
+	}
+	return codes[0], nil
+}
+
+// exchange redeems the code; if WorkOS wants an organization to be chosen first, it chooses.
+func (p *Provider) exchange(ctx context.Context, code, verifier string) (usermanagement.AuthenticateResponse, error) {
+	callCtx, n := withNote(ctx)
+	answer, err := p.users.AuthenticateWithCode(callCtx, usermanagement.AuthenticateWithCodeOpts{
+		ClientID: p.cfg.ClientID, Code: code, CodeVerifier: verifier,
+	})
+	if err == nil {
+		return answer, nil
+	}
+	f := p.failure("exchange the code", err, n)
+	if f.code != workos_errors.OrganizationSelectionRequiredCode || f.pending == "" {
+		return answer, f.exchanged()
+	}
+	org, err := p.choose(f.choices)
+	if err != nil {
+		return answer, err
+	}
+	callCtx, n = withNote(ctx)
+	answer, err = p.users.AuthenticateWithOrganizationSelection(callCtx, usermanagement.AuthenticateWithOrganizationSelectionOpts{
+		ClientID: p.cfg.ClientID, PendingAuthenticationToken: f.pending, OrganizationID: org.id,
+	})
+	if err != nil {
+		return answer, p.failure("select the organization", err, n).exchanged()
+	}
+	return answer, nil
+}
+
+// admit makes sure that a fresh session is in an accepted organization and moves it into one if the person has one.
+// It returns the session and refresh token to go on with.
+func (p *Provider) admit(ctx context.Context, s *session, refreshToken string) (*session, string, error) {
+	if p.accepts(s.org) && len(s.roles) > 0 {
+		return s, refreshToken, nil
+	}
+	// A member always has a role. An organization without one may be that of somebody who is no longer a member, or of
+	// an SSO connection whose profile never was: ask.
+	of, err := p.memberships(ctx, s.subject, "")
+	if err != nil {
+		return nil, "", err
+	}
+	if p.accepts(s.org) {
+		for _, o := range of {
+			if o.id == s.org {
+				return s, refreshToken, nil
+			}
+		}
+	}
+	org, err := p.choose(of)
+	if err != nil {
+		return nil, "", err
+	}
+	answer, f := p.renew(ctx, refreshToken, org.id)
+	if f != nil {
+		return nil, "", f.exchanged()
+	}
+	moved, err := p.verify(ctx, answer.AccessToken)
+	if err != nil {
+		return nil, "", err
+	}
+	if moved.subject != s.subject || moved.org != org.id {
+		return nil, "", &identity.Unavailable{Err: fmt.Errorf("WorkOS did not move the session into organization %s", org.id)}
+	}
+	return moved, answer.RefreshToken, nil
+}
+
+// describe writes what the session says into a person.
+func (s *session) describe(person *identity.Person) {
+	person.Org, person.Roles, person.Permissions = s.org, s.roles, s.permissions
+	person.Claims = maps.Clone(s.claims)
+}
