@@ -19,6 +19,7 @@ and started with 'caddy run', like everything else in Caddy.`,
 		CobraFunc: func(cmd *cobra.Command) {
 			cmd.Args = cobra.NoArgs
 			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+			cmd.AddCommand(demoCommand())
 		},
 	})
 }

@@ -1,0 +1,193 @@
+package mcpcmd
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/certmagic"
+	"github.com/spf13/cobra"
+	"golang.org/x/crypto/bcrypt"
+
+	"github.com/mcpgateway/caddy-mcp-gateway/cmd/mcp/demo"
+)
+
+// demoFlags are the flags of `caddy mcp demo`.
+type demoFlags struct {
+	port           uint16
+	data           string
+	verbose        bool
+	printCaddyfile bool
+	workosBaseURL  string
+}
+
+func demoCommand() *cobra.Command {
+	var flags demoFlags
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Runs the gateway on this machine with two small MCP servers behind it",
+		Long: `
+Runs the gateway on http://localhost:8788 with two small MCP servers behind it and
+two people who may sign in: alice, an admin who may generate images, and bob, a
+member. Their passwords are made anew at every start and printed.
+
+With WORKOS_CLIENT_ID and WORKOS_API_KEY (or WORKOS_CLIENT_SECRET) set, people sign
+in through WorkOS AuthKit instead, with the roles and permissions they have there.
+WORKOS_ORGANIZATION_ID names the organization to let in; without it, any is.
+
+Nothing is kept after the demo ends, unless --data names a directory.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+			defer stop()
+			// A second Ctrl-C ends the program the hard way.
+			context.AfterFunc(ctx, stop)
+			return runDemo(ctx, &flags, os.Getenv, cmd.OutOrStdout())
+		},
+	}
+	cmd.Flags().Uint16Var(&flags.port, "port", 8788, "port to listen on")
+	cmd.Flags().StringVar(&flags.data, "data", "", "directory for grants, keys and the audit log (default: one that is deleted at the end)")
+	cmd.Flags().BoolVarP(&flags.verbose, "verbose", "v", false, "show all of Caddy's log, not only warnings")
+	cmd.Flags().BoolVar(&flags.printCaddyfile, "print-caddyfile", false, "print the Caddyfile that would be run, and exit")
+	cmd.Flags().StringVar(&flags.workosBaseURL, "workos-base-url", "", "address of the WorkOS API, for its emulator")
+	return cmd
+}
+
+// runDemo runs the demo until ctx ends.
+func runDemo(ctx context.Context, flags *demoFlags, getenv func(string) string, out io.Writer) (err error) {
+	port := strconv.Itoa(int(flags.port))
+	binds, err := loopback(ctx, port)
+	if err != nil {
+		return err
+	}
+	data := flags.data
+	if data == "" {
+		if data, err = os.MkdirTemp("", "caddy-mcp-demo-"); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(data)) }()
+	} else if err := os.MkdirAll(data, 0o700); err != nil {
+		return err
+	}
+	config := demoConfig{
+		Port: port, Binds: binds, Data: data, AuditLog: filepath.Join(data, "audit.log"), Level: "WARN",
+		WorkOS: workosFromEnvironment(getenv, flags.workosBaseURL),
+	}
+	if flags.verbose {
+		config.Level = "INFO"
+	}
+	if config.WorkOS == nil {
+		if config.Users, err = demoUsers(); err != nil {
+			return err
+		}
+	}
+	if config.Upstream, err = demo.Serve(ctx); err != nil {
+		return err
+	}
+	text, err := config.caddyfile()
+	if err != nil {
+		return err
+	}
+	if flags.printCaddyfile {
+		_, err := io.WriteString(out, text)
+		return err
+	}
+
+	adapter := caddyconfig.GetAdapter("caddyfile")
+	if adapter == nil {
+		return errors.New("this Caddy was built without the Caddyfile; the demo needs it")
+	}
+	adapted, _, err := adapter.Adapt([]byte(text), map[string]any{"filename": "Caddyfile"})
+	if err != nil {
+		return fmt.Errorf("the demo's Caddyfile: %w", err)
+	}
+	if err := caddy.Load(adapted, true); err != nil {
+		return fmt.Errorf("starting Caddy: %w", err)
+	}
+	if err := greet(out, &config); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	fmt.Fprintln(out, "\nStopping.")
+	err = caddy.Stop()
+	certmagic.CleanUpOwnLocks(context.WithoutCancel(ctx), caddy.Log())
+	return err
+}
+
+// loopback finds which loopback addresses the port is free on: `localhost` may mean either, and a machine may have only
+// one of them. That the port is taken on one is an error, since half of the clients would reach someone else's server.
+func loopback(ctx context.Context, port string) (binds []string, err error) {
+	for _, host := range []string{"127.0.0.1", "::1"} {
+		var config net.ListenConfig
+		listener, err := config.Listen(ctx, "tcp", net.JoinHostPort(host, port))
+		switch {
+		case errors.Is(err, syscall.EADDRINUSE):
+			return nil, fmt.Errorf("port %s is in use by another program: stop it, or choose another port with --port", port)
+		case err != nil && host == "::1":
+			continue // a machine without IPv6
+		case err != nil:
+			return nil, err
+		}
+		_ = listener.Close()
+		if strings.Contains(host, ":") {
+			host = "[" + host + "]"
+		}
+		binds = append(binds, host)
+	}
+	return binds, nil
+}
+
+// workosFromEnvironment reads the settings of WorkOS' own guides. It returns nil where they are not set.
+func workosFromEnvironment(getenv func(string) string, baseURL string) *demoWorkOS {
+	if getenv("WORKOS_CLIENT_ID") == "" {
+		return nil
+	}
+	w := &demoWorkOS{Organization: "any", BaseURL: baseURL}
+	for _, name := range []string{"WORKOS_API_KEY", "WORKOS_CLIENT_SECRET"} {
+		if getenv(name) != "" {
+			w.KeyVariable = name
+			break
+		}
+	}
+	if w.KeyVariable == "" {
+		return nil
+	}
+	if id := getenv("WORKOS_ORGANIZATION_ID"); id != "" {
+		w.Organization = id
+	}
+	return w
+}
+
+// demoUsers makes the people of the demo, each with a password nobody has had before.
+func demoUsers() ([]demoUser, error) {
+	users := []demoUser{
+		{Name: "alice", Email: "alice@example.com", Role: "admin", Permission: "image_generation"},
+		{Name: "bob", Email: "bob@example.com", Role: "member"},
+	}
+	for i := range users {
+		users[i].Password = password()
+		hash, err := bcrypt.GenerateFromPassword([]byte(users[i].Password), bcrypt.DefaultCost)
+		if err != nil {
+			return nil, err
+		}
+		users[i].Hash = string(hash)
+	}
+	return users, nil
+}
+
+// password makes a random password of 60 bits that can be typed.
+func password() string {
+	letters := strings.ToLower(rand.Text())
+	return letters[:4] + "-" + letters[4:8] + "-" + letters[8:12]
+}
