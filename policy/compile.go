@@ -1,31 +1,227 @@
 package policy
 
-// Policy is a compiled policy. It is immutable and safe for concurrent use. The zero Policy denies everything.
-type Policy struct{}
+import (
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+)
 
-// Compile checks a document as a whole and compiles it. The document must not be changed afterwards.
-func Compile(d *Document) (*Policy, error) { return &Policy{}, nil }
+// Policy is a compiled policy. Its rules are immutable; it is safe for concurrent use. The zero Policy denies everything.
+type Policy struct {
+	blocks      []*block // everyone (nil if not written), then roles and permissions, each sorted by name
+	roles       map[string]int
+	permissions map[string]int
+	orgs        map[string]int // organizations that rules name, numbered from 1
+	methods     map[string]struct{}
+	observe     bool
+	digest      [32]byte
 
-// Hash returns a short hex digest of what the policy means: two files that differ in comments or order have the same.
-func (p *Policy) Hash() string { return "" }
+	views   atomic.Pointer[viewMemo]
+	viewing sync.Mutex // held while a view is built
+}
+
+// block is a compiled [Block].
+type block struct {
+	name      string
+	title     string   // such as "role member"
+	inherits  []string // names of roles
+	inherit   []int    // their blocks
+	inheritAt Position
+	rules     []*rule
+}
+
+// rule is a compiled [Rule].
+type rule struct {
+	at       Position
+	deny     bool
+	server   string
+	servers  glob
+	org      string
+	patterns []*pattern
+}
+
+// everyone is the number of the block that applies to every person.
+const everyone = 0
+
+// Compile checks a document as a whole and compiles it: every inherited role exists and none inherits itself, every rule
+// names something, every glob can match. The document must not be changed afterwards. Errors are joined, each an [*Error].
+func Compile(d *Document) (*Policy, error) {
+	c := &compiler{}
+	p := c.compile(d)
+	if err := c.err(); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+type compiler struct {
+	mistakes
+	rules, patterns int
+}
+
+func (c *compiler) compile(d *Document) *Policy {
+	p := &Policy{
+		blocks:      []*block{nil},
+		roles:       make(map[string]int, len(d.Roles)),
+		permissions: make(map[string]int, len(d.Permissions)),
+		methods:     make(map[string]struct{}, len(d.Methods)),
+		observe:     d.Mode == modeObserve,
+	}
+	if len(d.Roles)+len(d.Permissions) > MaxBlocks {
+		c.add(Position{}, "the policy has more than %d roles and permissions", MaxBlocks)
+		return nil
+	}
+	for _, name := range slices.Sorted(maps.Keys(d.Roles)) {
+		p.roles[name] = len(p.blocks)
+		p.blocks = append(p.blocks, c.block("role", name, d.Roles[name]))
+	}
+	for _, name := range slices.Sorted(maps.Keys(d.Permissions)) {
+		p.permissions[name] = len(p.blocks)
+		p.blocks = append(p.blocks, c.block("permission", name, d.Permissions[name]))
+	}
+	if d.Everyone != nil {
+		p.blocks[everyone] = c.block("everyone", "", d.Everyone)
+	}
+	c.limits()
+	for _, m := range d.Methods {
+		if fault := slugFault(m); fault != "" {
+			c.add(d.MethodsAt, "methods: %q %s", m, fault)
+		}
+		p.methods[m] = struct{}{}
+	}
+	if d.Mode != "" {
+		if fault := modeFault(d.Mode); fault != "" {
+			c.add(d.ModeAt, "mode: %q %s", d.Mode, fault)
+		}
+	}
+	c.link(p)
+	p.orgs = numberOrgs(p.blocks)
+	p.digest = p.fingerprint()
+	return p
+}
+
+// limits reports, once, that the policy is larger than its bounds.
+func (c *compiler) limits() {
+	if c.rules > MaxRules {
+		c.add(Position{}, "the policy has more than %d rules", MaxRules)
+	}
+	if c.patterns > MaxPatterns {
+		c.add(Position{}, "the policy has more than %d names and globs", MaxPatterns)
+	}
+}
+
+// block compiles the rules of a block.
+func (c *compiler) block(what, name string, b *Block) *block {
+	out := &block{name: name, title: strings.TrimSpace(what + " " + name)}
+	if b == nil {
+		c.add(Position{}, "%s has no body; write {} if it may do nothing", out.title)
+		return out
+	}
+	if fault := slugFault(name); fault != "" && what != "everyone" {
+		c.add(b.At, "%s: %q %s", what, name, fault)
+	}
+	out.inherits, out.inheritAt = b.Inherit, b.InheritAt
+	for i := range b.Allow {
+		out.rules = append(out.rules, c.rule(out.title+", allow", &b.Allow[i], false))
+	}
+	for i := range b.Deny {
+		out.rules = append(out.rules, c.rule(out.title+", deny", &b.Deny[i], true))
+	}
+	return out
+}
+
+func (c *compiler) rule(title string, r *Rule, deny bool) *rule {
+	c.rules++
+	out := &rule{at: r.At, deny: deny, server: r.Server, org: r.Org}
+	if out.server == "" {
+		out.server = "*"
+	}
+	if fault := serverFault(out.server); fault != "" {
+		c.add(r.At, "server: %q %s", r.Server, fault)
+	}
+	out.servers = parseGlob(Tool, out.server)
+	if r.Org != "" {
+		if fault := slugFault(r.Org); fault != "" {
+			c.add(r.At, "org: %q %s", r.Org, fault)
+		}
+	}
+	title = r.At.String() + " (" + title + ")"
+	named := false
+	for k := range kinds {
+		texts := *r.list(k)
+		if texts != nil && len(texts) == 0 {
+			c.add(r.At, emptyList, k.plural())
+		}
+		named = named || texts != nil
+		if c.patterns += len(texts); c.patterns > MaxPatterns {
+			break
+		}
+		for _, text := range texts {
+			if fault := patternFault(k, text); fault != "" {
+				c.add(r.At, "%s: %q %s", k.plural(), text, fault)
+				continue
+			}
+			out.patterns = append(out.patterns, newPattern(k, text, title))
+		}
+	}
+	if !named {
+		c.add(r.At, "the rule names nothing; add tools, prompts, resources or templates (tools: [\"*\"] names all tools)")
+	}
+	return out
+}
+
+func newPattern(k Kind, text, title string) *pattern {
+	p := &pattern{text: text, kind: k, glob: parseGlob(k, text), rule: title}
+	if k.uri() {
+		p.plain = plainGlob(p.glob)
+	}
+	return p
+}
+
+// numberOrgs numbers the organizations that rules name, from 1.
+func numberOrgs(blocks []*block) map[string]int {
+	orgs := make(map[string]int)
+	for _, b := range blocks {
+		if b == nil {
+			continue
+		}
+		for _, r := range b.rules {
+			if r.org != "" {
+				orgs[r.org] = 0
+			}
+		}
+	}
+	for i, org := range slices.Sorted(maps.Keys(orgs)) {
+		orgs[org] = i + 1
+	}
+	return orgs
+}
 
 // HasRole reports whether the policy has rules for the role.
-func (p *Policy) HasRole(slug string) bool { return false }
+func (p *Policy) HasRole(slug string) bool {
+	_, ok := p.roles[slug]
+	return ok
+}
 
 // HasPermission reports whether the policy has rules for the permission.
-func (p *Policy) HasPermission(slug string) bool { return false }
+func (p *Policy) HasPermission(slug string) bool {
+	_, ok := p.permissions[slug]
+	return ok
+}
 
-// Roles returns the roles the policy has rules for, sorted.
-func (p *Policy) Roles() []string { return nil }
+// Roles returns the roles that the policy has rules for, sorted.
+func (p *Policy) Roles() []string { return slices.Sorted(maps.Keys(p.roles)) }
 
-// Permissions returns the permissions the policy has rules for, sorted.
-func (p *Policy) Permissions() []string { return nil }
+// Permissions returns the permissions that the policy has rules for, sorted.
+func (p *Policy) Permissions() []string { return slices.Sorted(maps.Keys(p.permissions)) }
 
-// CheckServers reports every rule whose server is none of known, with a suggestion.
-func (p *Policy) CheckServers(known []string) error { return nil }
+// AllowsMethod reports whether a method outside the MCP specification may pass.
+func (p *Policy) AllowsMethod(method string) bool {
+	_, ok := p.methods[method]
+	return ok
+}
 
-// AllowsMethod reports whether a method outside the specification may pass.
-func (p *Policy) AllowsMethod(method string) bool { return false }
-
-// Observe reports whether denials are only to be logged.
-func (p *Policy) Observe() bool { return false }
+// Observe reports whether the policy's denials are only to be logged.
+func (p *Policy) Observe() bool { return p.observe }

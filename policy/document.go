@@ -11,6 +11,12 @@ const (
 	MaxURI          = 8 << 10  // bytes of a URI or URI template
 )
 
+// The modes.
+const (
+	modeEnforce = "enforce"
+	modeObserve = "observe"
+)
+
 // Document is a policy as it is written, before [Compile]. Its JSON form is the policy's form in Caddy's JSON config, read
 // as strictly as the YAML file: an unknown key, a duplicate key or an empty list is an error.
 type Document struct {
@@ -72,4 +78,28 @@ type Rule struct {
 
 	// Where the rule begins.
 	At Position `json:"-"`
+}
+
+// list returns the rule's list of the kind.
+func (r *Rule) list(k Kind) *[]string {
+	switch k {
+	case Tool:
+		return &r.Tools
+	case Prompt:
+		return &r.Prompts
+	case Resource:
+		return &r.Resources
+	default:
+		return &r.Templates
+	}
+}
+
+// kindOf returns the kind whose list has this key in a rule.
+func kindOf(key string) (k Kind, ok bool) {
+	for k = range kinds {
+		if key == k.plural() {
+			return k, true
+		}
+	}
+	return 0, false
 }

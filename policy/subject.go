@@ -29,6 +29,9 @@ func (k Kind) String() string {
 	return "kind(" + strconv.Itoa(int(k)) + ")"
 }
 
+// plural returns the key of a rule's list of the kind, such as "tools".
+func (k Kind) plural() string { return k.String() + "s" }
+
 // uri reports whether things of this kind are named by URIs.
 func (k Kind) uri() bool { return k == Resource || k == Template }
 

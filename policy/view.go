@@ -1,31 +1,151 @@
 package policy
 
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"maps"
+	"slices"
+)
+
+// Bounds of the views that a policy keeps. When one is passed, all are let go and built again as they are asked for.
+const (
+	maxViews        = 1024
+	maxViewPatterns = 1 << 20
+)
+
 // View is what applies to subjects of equal rights at one server. It is immutable and safe for concurrent use. The zero
 // View denies everything.
-type View struct{}
-
-// View returns what applies to s at the server. It never returns nil. Views are kept, so that asking again is cheap and
-// takes no lock.
-func (p *Policy) View(s *Subject, server string) *View { return &View{} }
-
-// Decide says whether the thing of that kind and name may be seen and used.
-func (v *View) Decide(k Kind, name string) Decision { return Decision{} }
-
-// Empty reports whether the view allows nothing at all.
-func (v *View) Empty() bool { return true }
-
-// ID identifies the policy's meaning, the rights and the server: views with equal IDs decide alike.
-func (v *View) ID() string { return "" }
-
-// Ability is what a view allows of one kind, for people to read.
-type Ability struct {
-	Kind    Kind
-	Allowed []string // patterns
-	Denied  []string // patterns that are excepted from what is allowed
+type View struct {
+	id       string
+	patterns int
+	kinds    [kinds]verdicts
 }
 
-// String says the ability in plain words.
-func (a Ability) String() string { return "" }
+// verdicts holds what applies to one kind.
+type verdicts struct {
+	allow, deny *index
+	denyPlain   *index // of plain forms; see plainURI
+	allowed     []*pattern
+	denied      []*pattern
+}
 
-// Describe returns the abilities of the view, in the order of kinds, without those of which nothing is allowed.
-func (v *View) Describe() []Ability { return nil }
+// viewMemo holds the views that were asked for, by rights and server.
+type viewMemo struct {
+	views    map[string]*View
+	patterns int
+}
+
+// View returns what applies to s at the server; it never returns nil. Two subjects whose roles, permissions and
+// organization make no difference to the policy get the same View. Views are kept, so that asking again takes no lock and
+// does not allocate.
+func (p *Policy) View(s *Subject, server string) *View {
+	if s == nil || len(p.blocks) == 0 {
+		return &View{}
+	}
+	var numbersBuf [64]int
+	var keyBuf [512]byte
+	numbers := p.rights(numbersBuf[:0], s)
+	org := p.orgs[s.Org]
+	key := appendRights(keyBuf[:0], numbers, org, server)
+	if memo := p.views.Load(); memo != nil {
+		if v, ok := memo.views[string(key)]; ok {
+			return v
+		}
+	}
+	return p.remember(string(key), slices.Clone(numbers), s.Org, server)
+}
+
+// rights appends the numbers of the blocks that apply to s by themselves, sorted and each once.
+func (p *Policy) rights(numbers []int, s *Subject) []int {
+	if !s.Machine && p.blocks[everyone] != nil {
+		numbers = append(numbers, everyone)
+	}
+	for _, role := range s.Roles {
+		if n, ok := p.roles[role]; ok {
+			numbers = append(numbers, n)
+		}
+	}
+	for _, permission := range s.Permissions {
+		if n, ok := p.permissions[permission]; ok {
+			numbers = append(numbers, n)
+		}
+	}
+	slices.Sort(numbers)
+	return slices.Compact(numbers)
+}
+
+// appendRights appends what a view depends on, besides the policy.
+func appendRights(key []byte, numbers []int, org int, server string) []byte {
+	key = binary.BigEndian.AppendUint32(key, uint32(org))
+	key = binary.BigEndian.AppendUint32(key, uint32(len(numbers)))
+	for _, n := range numbers {
+		key = binary.BigEndian.AppendUint32(key, uint32(n))
+	}
+	return append(key, server...)
+}
+
+// remember builds and keeps the view for a key, unless another goroutine just has.
+func (p *Policy) remember(key string, numbers []int, org, server string) *View {
+	p.viewing.Lock()
+	defer p.viewing.Unlock()
+	memo := p.views.Load()
+	if memo == nil {
+		memo = &viewMemo{}
+	}
+	if v, ok := memo.views[key]; ok {
+		return v
+	}
+	v := p.build(numbers, org, server)
+	id := sha256.Sum256(append(p.digest[:len(p.digest):len(p.digest)], key...))
+	v.id = hex.EncodeToString(id[:16])
+	next := &viewMemo{views: make(map[string]*View), patterns: v.patterns}
+	if len(memo.views) < maxViews && memo.patterns+v.patterns <= maxViewPatterns {
+		maps.Copy(next.views, memo.views)
+		next.patterns += memo.patterns
+	}
+	next.views[key] = v
+	p.views.Store(next)
+	return v
+}
+
+// build collects the rules that apply, those of inherited roles included.
+func (p *Policy) build(numbers []int, org, server string) *View {
+	v := &View{}
+	seen := make(map[int]bool)
+	for len(numbers) > 0 {
+		n := numbers[0]
+		numbers = numbers[1:]
+		if seen[n] {
+			continue
+		}
+		seen[n] = true
+		b := p.blocks[n]
+		numbers = append(numbers, b.inherit...)
+		for _, r := range b.rules {
+			if r.org != "" && r.org != org || !r.servers.match(server) {
+				continue
+			}
+			v.patterns += len(r.patterns)
+			for _, pat := range r.patterns {
+				list := &v.kinds[pat.kind].allowed
+				if r.deny {
+					list = &v.kinds[pat.kind].denied
+				}
+				*list = append(*list, pat)
+			}
+		}
+	}
+	for k := range v.kinds {
+		d := &v.kinds[k]
+		d.allow = newIndex(d.allowed, false)
+		d.deny = newIndex(d.denied, false)
+		if Kind(k).uri() {
+			d.denyPlain = newIndex(d.denied, true)
+		}
+	}
+	return v
+}
+
+// ID identifies the policy's meaning, the rights and the server: views with equal IDs decide alike. It is a cache key.
+func (v *View) ID() string { return v.id }

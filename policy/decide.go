@@ -1,0 +1,34 @@
+package policy
+
+// noRule is the reason of a denial that no rule made.
+const noRule = "no rule allows it"
+
+// Decide says whether the thing of that kind and name (for resources their URI, for templates their URI template) may be
+// seen and used. Where several rules match, the Decision names always the same one, and an exact name before a glob.
+//
+// Decide takes no lock and allocates nothing, except that a URI which is percent-encoded or has a run of slashes costs one
+// allocation where there are deny rules for its kind.
+func (v *View) Decide(k Kind, name string) Decision {
+	if k >= kinds {
+		return Decision{Rule: noRule}
+	}
+	if trap := nameTrap(k, name); trap != "" {
+		return Decision{Rule: trap}
+	}
+	d := &v.kinds[k]
+	if rule, ok := d.denies(name); ok {
+		return Decision{Rule: rule}
+	}
+	if rule, ok := d.allow.match(name); ok {
+		return Decision{Allowed: true, Rule: rule}
+	}
+	return Decision{Rule: noRule}
+}
+
+// denies returns the rule that denies a name, if one does.
+func (d *verdicts) denies(name string) (rule string, ok bool) {
+	if rule, ok = d.deny.match(name); ok || d.denyPlain == nil {
+		return rule, ok
+	}
+	return d.denyPlain.match(plainURI(name))
+}
