@@ -144,7 +144,7 @@ func (p *parser) shape(m *Message) {
 	}
 	if m.Method == "initialize" {
 		if v := m.Params.ProtocolVersion; v.Set && v.Value != p.version.Value {
-			p.refuse("initialize names two protocol versions")
+			p.refuse("initialize has another protocol version in _meta than in params")
 		}
 		m.Params.ProtocolVersion = p.version
 	}

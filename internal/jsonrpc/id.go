@@ -2,7 +2,6 @@ package jsonrpc
 
 import (
 	"bytes"
-	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -12,7 +11,7 @@ const MaxID = 256
 
 // maxSafeInteger is the largest integer that a reader with only binary64 numbers
 // tells from its neighbours (RFC 7493 §2.2).
-const maxSafeInteger = 1<<53 - 1
+const maxSafeInteger int64 = 1<<53 - 1
 
 // ValidID reports whether raw, one valid JSON value, is an id that Parse accepts:
 // a string without control characters, or an integer that every reader reads
@@ -23,26 +22,22 @@ func ValidID(raw []byte) bool {
 		return false
 	}
 	if raw[0] == '"' {
-		s, err := jsontext.AppendUnquote(make([]byte, 0, MaxID), raw)
+		var space [MaxID]byte
+		s, err := jsontext.AppendUnquote(space[:0], raw)
 		return err == nil && !hasControl(s)
 	}
-	_, ok := integer(raw)
-	return ok
-}
-
-// integer reads a JSON integer in the one spelling that Parse accepts.
-func integer(raw []byte) (int64, bool) {
-	if len(raw) > len("-9007199254740991") || bytes.ContainsAny(raw, ".eE+") || string(raw) == "-0" {
-		return 0, false
+	digits := bytes.TrimPrefix(raw, []byte{'-'})
+	if len(digits) == 0 || len(digits) > len("9007199254740991") || digits[0] == '0' && len(raw) > 1 {
+		return false
 	}
-	n, err := strconv.ParseInt(string(raw), 10, 64)
-	if err != nil || n > maxSafeInteger || n < -maxSafeInteger {
-		return 0, false
+	n := int64(0)
+	for _, c := range digits {
+		if c < '0' || c > '9' {
+			return false
+		}
+		n = 10*n + int64(c-'0')
 	}
-	if digits := bytes.TrimPrefix(raw, []byte("-")); len(digits) > 1 && digits[0] == '0' {
-		return 0, false
-	}
-	return n, true
+	return n <= maxSafeInteger
 }
 
 // IDKey returns a comparable form of a raw id: two ids have equal keys exactly

@@ -43,7 +43,11 @@ func (l Limits) Check(body []byte) error {
 	}
 	depth, members := 0, 0
 	for i := 0; i < len(body); i++ {
-		switch body[i] {
+		c := body[i]
+		if !structural[c] {
+			continue
+		}
+		switch c {
 		case '"':
 			i = stringEnd(body, i)
 		case '{', '[':
@@ -52,10 +56,10 @@ func (l Limits) Check(body []byte) error {
 			if depth > l.Depth {
 				return &Error{Code: CodeParse, Reason: "nested too deep"}
 			}
-		case '}', ']':
-			depth--
 		case ',':
 			members++
+		default:
+			depth--
 		}
 		if members > l.Members {
 			return &Error{Code: CodeInvalidRequest, Reason: "too many members"}
@@ -63,6 +67,9 @@ func (l Limits) Check(body []byte) error {
 	}
 	return nil
 }
+
+// structural has the bytes that Check stops at.
+var structural = [256]bool{'"': true, '{': true, '}': true, '[': true, ']': true, ',': true}
 
 // stringEnd returns the index of the quote that ends the string whose opening
 // quote is at i, or len(b) if nothing ends it.
