@@ -83,7 +83,7 @@ func (s *Store) Put(ctx context.Context, kind, id string, value []byte, expires 
 		return err
 	}
 	a := s.address(kind, id)
-	return s.alone(ctx, a, func() error { return s.save(ctx, a, value, expires) })
+	return s.alone(ctx, a, func(lease) error { return s.save(ctx, a, value, expires) })
 }
 
 // Update implements store.Store.
@@ -92,8 +92,7 @@ func (s *Store) Update(ctx context.Context, kind, id string, f func(old []byte) 
 		return err
 	}
 	a := s.address(kind, id)
-	return s.alone(ctx, a, func() error {
-		began := time.Now()
+	return s.alone(ctx, a, func(l lease) error {
 		old, err := s.load(ctx, a)
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return err
@@ -102,11 +101,10 @@ func (s *Store) Update(ctx context.Context, kind, id string, f func(old []byte) 
 		switch {
 		case err != nil:
 			return err
-		case time.Since(began) > s.hold:
-			// Others may hold the lock by now, after a pause of this process for example: what f made of the old value is worth nothing.
-			return store.ErrBusy
 		case next == nil && old == nil:
 			return nil
+		case s.lost(l):
+			return store.ErrBusy // what f made of the old value is worth nothing if that may no longer be the present one
 		case next == nil:
 			return s.remove(ctx, a)
 		}
@@ -126,7 +124,7 @@ func (s *Store) Delete(ctx context.Context, kind, id string) error {
 		return nil
 	}
 	a := s.address(kind, id)
-	return s.alone(ctx, a, func() error { return s.remove(ctx, a) })
+	return s.alone(ctx, a, func(lease) error { return s.remove(ctx, a) })
 }
 
 func check(kind, id string, value []byte) error {

@@ -97,10 +97,8 @@ func (s *Store) keys(ctx context.Context, folder string) ([]string, error) {
 		if !s.storage.Exists(ctx, folder) {
 			return nil, ctx.Err()
 		}
-		select {
-		case <-time.After(pause):
-		case <-ctx.Done():
-			return nil, ctx.Err()
+		if err := wait(ctx, pause); err != nil {
+			return nil, err
 		}
 	}
 	return nil, fmt.Errorf("store: listing %s: %w", folder, err)

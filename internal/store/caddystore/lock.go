@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/caddyserver/certmagic"
@@ -28,7 +27,7 @@ const (
 //
 // Goroutines of this process queue up in memory first, and only the one in front goes for the storage's lock: waiting for that means
 // looking once a second. Nobody holds both for longer than do takes, so that a record is locked for milliseconds.
-func (s *Store) alone(ctx context.Context, a address, do func() error) error {
+func (s *Store) alone(ctx context.Context, a address, do func(l lease) error) error {
 	name := s.lockName(a)
 	leave, err := s.queue.enter(ctx, name, s.patience)
 	if err != nil {
@@ -39,7 +38,7 @@ func (s *Store) alone(ctx context.Context, a address, do func() error) error {
 		return err
 	}
 	defer s.unlock(ctx, name)
-	return do()
+	return do(lease{name, s.holder(name), time.Now()})
 }
 
 // lockName names the lock of a record. It holds no slash, which some storages would make folders of.
@@ -47,16 +46,37 @@ func (s *Store) lockName(a address) string {
 	return strings.ReplaceAll(s.prefix, "/", "-") + "-" + a.kind + "-" + a.hash
 }
 
+// lease is one holding of a lock by this process.
+type lease struct {
+	name  string
+	mine  holder
+	since time.Time
+}
+
+// lost says whether others may hold the lock by now. That happens if this process was paused for so long that they took it for dead and,
+// since certmagic's file storage does not take over a dead process' lock atomically, if two nodes took the same one over at once.
+func (s *Store) lost(l lease) bool { return time.Since(l.since) > s.hold || s.holder(l.name) != l.mine }
+
 // lock takes the storage's lock. The error is ctx's, ErrBusy after s.patience, or the storage's.
 func (s *Store) lock(ctx context.Context, name string) error {
 	before := s.holder(name)
 	err := s.tryLock(ctx, name)
-	if !errors.Is(err, store.ErrBusy) || before == "" || before != s.holder(name) {
+	switch {
+	case errors.Is(err, store.ErrBusy):
+	case err != nil && before.garbled:
+		// certmagic never gets past a lock file that a loss of power has garbled. It might also be one that is being written just now.
+		if err := wait(ctx, s.patience); err != nil {
+			return err
+		}
+	default:
 		return err
 	}
-	// One and the same lock was there all the time, and no Update of ours lasts that long. certmagic keeps a lock file fresh from a goroutine that outlives
-	// Unlock by up to five seconds and doesn't notice if the file it then finds is another node's. Should that node have been killed, the
-	// file would be kept fresh for as long as this process runs. So it is taken away.
+	if before == (holder{}) || before != s.holder(name) {
+		return err
+	}
+	// One and the same lock was there all the time, and no Update of ours lasts that long. certmagic keeps a lock file fresh from a goroutine
+	// that outlives Unlock by up to five seconds and doesn't notice if the file it then finds is another node's. Should that node have been
+	// killed, the file would be kept fresh for as long as this process runs. So it is taken away.
 	s.logger.Warn("breaking a lock that nobody works under", "lock", name)
 	s.unlock(ctx, name)
 	return s.tryLock(ctx, name)
@@ -82,73 +102,43 @@ func (s *Store) unlock(ctx context.Context, name string) {
 	}
 }
 
-// holder tells one holding of a lock from another, by the time at which certmagic.FileStorage made the lock file. It is empty if the lock
-// is free, or the storage is another one: those let a lock lapse by a time to live.
-func (s *Store) holder(name string) string {
+// holder tells one holding of a lock from another. It is zero if the lock is free, and always with other storages than the file storage:
+// those let a lock lapse by a time to live.
+type holder struct {
+	created string // when the lock file was made, which stays when it is refreshed; if garbled, what it holds
+	garbled bool
+}
+
+func (s *Store) holder(name string) (h holder) {
 	if s.files == nil {
-		return ""
+		return h
 	}
-	data, err := os.ReadFile(filepath.Join(s.files.Path, "locks", certmagic.StorageKeys.Safe(name)+".lock"))
-	if err != nil {
-		return ""
-	}
-	var meta struct {
-		Created string `json:"created"`
-	}
-	if json.Unmarshal(data, &meta) != nil {
-		return ""
-	}
-	return meta.Created
-}
-
-// queue lets one goroutine at a time through for each name. The zero queue is ready. It holds nothing for names that nobody is at.
-type queue struct {
-	mu    sync.Mutex
-	gates map[string]*gate
-}
-
-type gate struct {
-	pass  chan struct{} // holds one element while someone is through
-	users int           // through or waiting; guarded by queue.mu
-}
-
-// enter waits until nobody else is through for name, at most for patience. The error is ctx's, or ErrBusy.
-func (q *queue) enter(ctx context.Context, name string, patience time.Duration) (leave func(), err error) {
-	q.mu.Lock()
-	g := q.gates[name]
-	if g == nil {
-		if q.gates == nil {
-			q.gates = make(map[string]*gate)
+	file := filepath.Join(s.files.Path, "locks", certmagic.StorageKeys.Safe(name)+".lock")
+	for range 5 {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			return holder{}
 		}
-		g = &gate{pass: make(chan struct{}, 1)}
-		q.gates[name] = g
+		var meta struct {
+			Created string `json:"created"`
+		}
+		if json.Unmarshal(data, &meta) == nil && meta.Created != "" {
+			return holder{created: meta.Created}
+		}
+		h = holder{string(data), true}
+		time.Sleep(time.Millisecond) // it is empty for a moment whenever it is refreshed
 	}
-	g.users++
-	q.mu.Unlock()
+	return h
+}
 
-	select {
-	case g.pass <- struct{}{}:
-		return func() { <-g.pass; q.forget(name, g) }, nil
-	default:
-	}
-	timer := time.NewTimer(patience)
+// wait waits for d, or until ctx ends, whose error it then returns.
+func wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
-	case g.pass <- struct{}{}:
-		return func() { <-g.pass; q.forget(name, g) }, nil
-	case <-ctx.Done():
-		err = ctx.Err()
 	case <-timer.C:
-		err = store.ErrBusy
-	}
-	q.forget(name, g)
-	return nil, err
-}
-
-func (q *queue) forget(name string, g *gate) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if g.users--; g.users == 0 {
-		delete(q.gates, name)
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }

@@ -38,10 +38,10 @@ func (s *Store) settle(key string) error {
 	return nil
 }
 
-// syncFolder syncs a folder. That it isn't there, or that its file system can't sync folders, is no error.
+// syncFolder syncs a folder. That it isn't there, that it may not be opened, or that its file system can't sync folders, is no error.
 func syncFolder(name string) error {
 	f, err := os.Open(name)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
 		return nil
 	}
 	if err != nil {

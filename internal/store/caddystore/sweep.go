@@ -52,7 +52,7 @@ func (s *Store) sweep(ctx context.Context, kind, key string) (removed bool, err 
 		return false, err
 	}
 	a := address{kind: kind, hash: strings.TrimSuffix(path.Base(key), extension), key: key}
-	err = s.alone(ctx, a, func() error {
+	err = s.alone(ctx, a, func(lease) error {
 		// It may have been written anew since: only what is still dead under the lock goes.
 		why, err := s.dead(ctx, kind, key)
 		if why == nil || err != nil {
