@@ -47,7 +47,7 @@ in through WorkOS AuthKit instead, with the roles and permissions they have ther
 WORKOS_ORGANIZATION_ID names the organization to let in; without it, any is.
 
 Nothing is kept after the demo ends, unless --data names a directory.`,
-		Args: cobra.NoArgs,
+		Args: arguments(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
@@ -66,6 +66,10 @@ Nothing is kept after the demo ends, unless --data names a directory.`,
 
 // runDemo runs the demo until ctx ends.
 func runDemo(ctx context.Context, flags *demoFlags, getenv func(string) string, out io.Writer) (err error) {
+	workos, err := workosFromEnvironment(getenv, flags.workosBaseURL)
+	if err != nil {
+		return err
+	}
 	port := strconv.Itoa(int(flags.port))
 	binds, err := loopback(ctx, port)
 	if err != nil {
@@ -81,13 +85,12 @@ func runDemo(ctx context.Context, flags *demoFlags, getenv func(string) string, 
 		return err
 	}
 	config := demoConfig{
-		Port: port, Binds: binds, Data: data, AuditLog: filepath.Join(data, "audit.log"), Level: "WARN",
-		WorkOS: workosFromEnvironment(getenv, flags.workosBaseURL),
+		Port: port, Binds: binds, Data: data, AuditLog: filepath.Join(data, "audit.log"), Level: "WARN", WorkOS: workos,
 	}
 	if flags.verbose {
 		config.Level = "INFO"
 	}
-	if config.WorkOS == nil {
+	if workos == nil {
 		if config.Users, err = demoUsers(); err != nil {
 			return err
 		}
@@ -148,11 +151,9 @@ func loopback(ctx context.Context, port string) (binds []string, err error) {
 	return binds, nil
 }
 
-// workosFromEnvironment reads the settings of WorkOS' own guides. It returns nil where they are not set.
-func workosFromEnvironment(getenv func(string) string, baseURL string) *demoWorkOS {
-	if getenv("WORKOS_CLIENT_ID") == "" {
-		return nil
-	}
+// workosFromEnvironment reads the settings of WorkOS' own guides. It returns nil where none is set; one without the other
+// is an error, since it would sign people in by other means than was meant.
+func workosFromEnvironment(getenv func(string) string, baseURL string) (*demoWorkOS, error) {
 	w := &demoWorkOS{Organization: "any", BaseURL: baseURL}
 	for _, name := range []string{"WORKOS_API_KEY", "WORKOS_CLIENT_SECRET"} {
 		if getenv(name) != "" {
@@ -160,13 +161,18 @@ func workosFromEnvironment(getenv func(string) string, baseURL string) *demoWork
 			break
 		}
 	}
-	if w.KeyVariable == "" {
-		return nil
+	switch id := getenv("WORKOS_CLIENT_ID"); {
+	case id == "" && w.KeyVariable == "":
+		return nil, nil
+	case id == "":
+		return nil, fmt.Errorf("%s is set, but WORKOS_CLIENT_ID is not", w.KeyVariable)
+	case w.KeyVariable == "":
+		return nil, errors.New("WORKOS_CLIENT_ID is set, but WORKOS_API_KEY is not")
 	}
 	if id := getenv("WORKOS_ORGANIZATION_ID"); id != "" {
 		w.Organization = id
 	}
-	return w
+	return w, nil
 }
 
 // demoUsers makes the people of the demo, each with a password nobody has had before.

@@ -5,6 +5,8 @@
 package mcpcmd
 
 import (
+	"fmt"
+
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 )
@@ -12,14 +14,22 @@ import (
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:  "mcp",
-		Short: "Guards MCP servers: demo and policy tools",
+		Short: "Guards MCP servers: a demo, and tools for policies",
 		Long: `
 The MCP gateway's own commands. The gateway itself is configured in the Caddyfile
-and started with 'caddy run', like everything else in Caddy.`,
+and started with 'caddy run', like everything else in Caddy.
+
+Exit status: 0 yes or fine, 1 no or failed, 2 not understood.`,
 		CobraFunc: func(cmd *cobra.Command) {
-			cmd.Args = cobra.NoArgs
+			cmd.Args = func(cmd *cobra.Command, args []string) error {
+				if len(args) > 0 {
+					return usage(cmd, fmt.Errorf("there is no command %q", args[0]))
+				}
+				return nil
+			}
 			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
-			cmd.AddCommand(demoCommand())
+			cmd.SetFlagErrorFunc(usage)
+			cmd.AddCommand(demoCommand(), policyCommand())
 		},
 	})
 }
