@@ -2,6 +2,8 @@ package oauth
 
 import (
 	"context"
+	"errors"
+	"net/url"
 	"time"
 
 	"go.uber.org/zap"
@@ -17,7 +19,7 @@ import (
 // Resource is one mount: a protected resource of RFC 9728, and what a token is bound to.
 type Resource struct {
 	// URL is the resource identifier: the origin of the mount's own site and the mount, without a
-	// trailing slash unless the mount is the root. It is the aud of tokens.
+	// trailing slash, also if the mount is the root. It is the aud of tokens.
 	URL string
 	// Server is the name of the server in the policy.
 	Server string
@@ -73,8 +75,13 @@ type Config struct {
 	// Sealer returns the sealer, loading its root secret on first use.
 	Sealer func(ctx context.Context) (*seal.Sealer, error)
 
-	// Dynamic turns registration (RFC 7591) on.
+	// Dynamic turns registration (RFC 7591) on. Clients that have registered before go on working
+	// without it.
 	Dynamic bool
+	// RegisterPerMinute is how many clients one address may register in a minute, after the first
+	// 200; all addresses together may register ten times as many. Default 60; negative means that
+	// there is no limit.
+	RegisterPerMinute int
 	// Static are the clients set up by the operator.
 	Static []StaticClient
 	// Consent says when a person is asked again.
@@ -107,4 +114,48 @@ type Config struct {
 	Now func() time.Time
 	// Pages draws what a person sees. Default pages.New().
 	Pages *pages.Pages
+}
+
+// prepare fills in the defaults and checks what can be checked; it returns the issuer.
+func (c *Config) prepare() (*url.URL, error) {
+	issuer, err := parseIssuer(c.Issuer)
+	if err != nil {
+		return nil, err
+	}
+	if c.Resources == nil || c.Store == nil || c.Sealer == nil {
+		return nil, errors.New("oauth: Resources, Store and Sealer are needed")
+	}
+	if c.DefaultResource != "" {
+		if _, ok := canonicalResource(c.DefaultResource); !ok {
+			return nil, errors.New("oauth: the default resource has to be the URL of a mount")
+		}
+	}
+	for _, d := range []struct {
+		value *time.Duration
+		def   time.Duration
+	}{
+		{&c.AccessTTL, time.Hour},
+		{&c.RefreshTTL, 30 * 24 * time.Hour},
+		{&c.RefreshGrace, 2 * time.Minute},
+		{&c.IdentityRefresh, 5 * time.Minute},
+		{&c.MaxStale, time.Hour},
+	} {
+		if *d.value < 0 {
+			return nil, errors.New("oauth: a duration can't be negative")
+		}
+		if *d.value == 0 {
+			*d.value = d.def
+		}
+	}
+	c.MaxStale = max(c.MaxStale, c.IdentityRefresh)
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Logger == nil {
+		c.Logger = zap.NewNop()
+	}
+	if c.Pages == nil {
+		c.Pages = pages.New()
+	}
+	return issuer, nil
 }

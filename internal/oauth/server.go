@@ -1,94 +1,190 @@
-// Package oauth is the authorization server towards MCP clients (OAuth 2.1 with PKCE, RFC 7591,
-// 8414, 8707, 9068, 9207) and the resource server's side of it: protected resource metadata
-// (RFC 9728), the check of an access token, and the challenge of a request without a good one.
+// Package oauth is the authorization server towards MCP clients (OAuth 2.1 with PKCE, RFC 7009, 7591, 8414, 8707, 9068 and
+// 9207) and the resource server's side of it: protected resource metadata (RFC 9728), the check of an access token, and the
+// challenge of a request without a good one.
 //
-// One file holds one RFC or endpoint. The package knows no Caddy: it serves plain HTTP handlers,
-// keeps what it must in a store.Store, and asks an identity.Provider who a person is.
+// One file holds one RFC or endpoint. The package knows no Caddy: it serves plain HTTP, keeps what it must in a store.Store,
+// and asks an identity.Provider who a person is.
 package oauth
 
 import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
+	"strings"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/identity"
-	"github.com/mcpgateway/caddy-mcp-gateway/policy"
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/pages"
 )
 
-// Errors of Authenticate. They may be wrapped with a reason that is meant for the log.
-var (
-	// ErrNoToken says that the request carried no bearer token at all.
-	ErrNoToken = errors.New("oauth: no access token")
-	// ErrInvalidToken says that a token was sent and is not good here, for whatever reason.
-	ErrInvalidToken = errors.New("oauth: invalid access token")
-	// ErrUnavailable says that it could not be found out whether the token is good.
-	ErrUnavailable = errors.New("oauth: temporarily unavailable")
-)
-
-// Server is the authorization server and the token check of the resource server. It is safe for
-// concurrent use.
+// Server is the authorization server and the token check of the resource server. It is safe for concurrent use.
 type Server struct {
-	cfg Config
+	cfg       Config
+	log       *zap.Logger
+	pages     *pages.Pages
+	static    map[string]*client
+	providers map[string]identity.Provider
+	limits    *registerLimits
+	keys      keyring
+	cache     *cache
+	reads     flights[*grantState]
+	asks      flights[*grantRecord]
+	routes    map[string]http.HandlerFunc
+
+	origin       string // of the issuer
+	base         string // issuer and oauth_path, with a slash at the end
+	prefix       string // path of base
+	cookiePrefix string // __Host- where that is possible
 }
 
-// Access is what a good access token stands for, as it is now. It is read-only.
-type Access struct {
-	// GrantID, ClientID and ClientName name the grant and the agent that holds it.
-	GrantID, ClientID, ClientName string
-	// Person is who signed in; nil for a machine client.
-	Person *identity.Person
-	// Subject is the person or machine client as the policy sees it, with the roles of now.
-	Subject *policy.Subject
-	// Expires is when the access token does.
-	Expires time.Time
+// New checks the configuration and returns a server. It touches neither the network nor the store, so that a configuration
+// can be checked without leaving traces.
+func New(cfg Config) (*Server, error) {
+	issuer, err := cfg.prepare()
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{
+		cfg: cfg, log: cfg.Logger, pages: cfg.Pages, providers: make(map[string]identity.Provider), limits: newRegisterLimits(cfg.RegisterPerMinute),
+		cache: newCache(), origin: issuer.Scheme + "://" + issuer.Host,
+	}
+	s.keys.server = s
+	if issuer.Scheme == "https" {
+		s.cookiePrefix = "__Host-"
+	}
+	if s.static, err = staticClients(cfg.Static); err != nil {
+		return nil, err
+	}
+	for _, p := range cfg.Providers {
+		if s.providers[p.Name()] != nil {
+			return nil, errors.New("oauth: the identity provider " + p.Name() + " is there twice")
+		}
+		s.providers[p.Name()] = p
+	}
+	issuerPath := strings.TrimSuffix(issuer.EscapedPath(), "/")
+	s.prefix = issuerPath + "/" + strings.Trim(cfg.Path, "/") + "/"
+	if strings.Trim(cfg.Path, "/") == "" {
+		s.prefix = issuerPath + "/"
+	}
+	s.base = s.origin + s.prefix
+	s.routes = s.makeRoutes(issuerPath)
+	return s, nil
 }
 
-// Grant is what a person (or a machine client) has given an agent, as the operator sees it.
-type Grant struct {
-	ID, ClientID, ClientName   string
-	Resource                   string
-	Scope                      string
-	UserID, Email, Org         string
-	Roles                      []string
-	Created, Expires, LastUsed time.Time
+// makeRoutes says what answers at which path.
+func (s *Server) makeRoutes(issuerPath string) map[string]http.HandlerFunc {
+	get, post := []string{http.MethodGet, http.MethodHead}, []string{http.MethodPost}
+	both := []string{http.MethodGet, http.MethodHead, http.MethodPost}
+	// Of pages, nothing may be read by other origins.
+	page := func(f http.HandlerFunc, methods []string) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			if allowMethods(w, r, methods...) {
+				f(w, r)
+			}
+		}
+	}
+	open := func(f http.HandlerFunc, methods []string) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			allowAnyOrigin(w, r)
+			if allowMethods(w, r, methods...) {
+				f(w, r)
+			}
+		}
+	}
+	server := open(func(w http.ResponseWriter, _ *http.Request) { s.serveMetadata(w, false) }, get)
+	openID := open(func(w http.ResponseWriter, _ *http.Request) { s.serveMetadata(w, true) }, get)
+	routes := map[string]http.HandlerFunc{
+		// RFC 8414 puts the issuer's path behind the well-known one, OpenID Connect before it; clients try both.
+		wellKnownServer + issuerPath: server,
+		wellKnownOpenID + issuerPath: openID,
+		issuerPath + wellKnownOpenID: openID,
+		s.prefix + "authorize":       page(s.serveAuthorize, both),
+		s.prefix + "consent":         page(s.serveConsent, both),
+		s.prefix + "signin":          page(s.serveSignIn, both),
+		s.prefix + "callback":        page(s.serveCallback, get),
+		s.prefix + "token":           open(s.serveToken, post),
+		s.prefix + "revoke":          open(s.serveRevoke, post),
+		s.prefix + "jwks":            open(s.serveJWKS, get),
+	}
+	if s.cfg.Dynamic {
+		routes[s.prefix+"register"] = open(s.serveRegister, post)
+	}
+	return routes
 }
 
-// New checks the configuration and returns a server. It touches neither the network nor the store.
-func New(cfg Config) (*Server, error) { return &Server{cfg: cfg}, nil }
-
-// Handles reports whether path, as it was sent, is one of the authorization server's endpoints
-// or one of its well-known documents.
-func (s *Server) Handles(path string) bool { return false }
-
-// ServeHTTP serves the endpoints that Handles names, CORS included.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { http.NotFound(w, r) }
-
-// ServeResourceMetadata serves the RFC 9728 document of res. slash says that the client asked for
-// the form with a trailing slash, which the document then echoes.
-func (s *Server) ServeResourceMetadata(w http.ResponseWriter, r *http.Request, res Resource, slash bool) {
-	http.NotFound(w, r)
+// Handles reports whether path, as it was sent and before any normalisation, is one of the endpoints or well-known
+// documents of the authorization server. Below an oauth_path of its own, everything is.
+func (s *Server) Handles(path string) bool {
+	return s.routes[path] != nil || s.prefix != "/" && strings.HasPrefix(path, s.prefix)
 }
 
-// Authenticate finds what the request's access token stands for at res. It is the hot path: a
-// token seen in the last seconds costs neither a signature nor a read of the store. Errors are
-// ErrNoToken, ErrInvalidToken and ErrUnavailable.
-func (s *Server) Authenticate(ctx context.Context, r *http.Request, res Resource) (*Access, error) {
-	return nil, ErrNoToken
+// Paths returns the paths at which the authorization server answers, in no order, for checking that nothing else is there.
+func (s *Server) Paths() []string {
+	paths := make([]string, 0, len(s.routes))
+	for path := range s.routes {
+		paths = append(paths, path)
+	}
+	return paths
 }
 
-// Challenge answers a request that Authenticate refused: 401 with one WWW-Authenticate header
-// (RFC 6750 section 3, RFC 9728 section 5.1), or 503.
-func (s *Server) Challenge(w http.ResponseWriter, r *http.Request, res Resource, err error) {
-	w.WriteHeader(http.StatusUnauthorized)
+// ServeHTTP serves what Handles names, CORS included. The path that counts is the one that was sent.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	route := s.routes[r.URL.EscapedPath()]
+	if route == nil {
+		writeJSON(w, http.StatusNotFound, struct {
+			Code string `json:"error"`
+		}{"not_found"})
+		return
+	}
+	route(w, r)
 }
 
-// Grants calls f for every grant that is alive.
-func (s *Server) Grants(ctx context.Context, f func(Grant) error) error { return nil }
+// endpoint is the absolute address of an endpoint.
+func (s *Server) endpoint(name string) string { return s.base + name }
 
-// Revoke ends a grant: its refresh tokens at once, its access tokens at once on this node and
-// within seconds on others.
-func (s *Server) Revoke(ctx context.Context, grantID string) error { return nil }
+// now is the time.
+func (s *Server) now() time.Time { return s.cfg.Now() }
 
-// Sweep deletes what has expired.
-func (s *Server) Sweep(ctx context.Context) error { return nil }
+// abilities says what a person could do at a resource.
+func (s *Server) abilities(p *identity.Person, res Resource) ([]pages.Ability, bool) {
+	if s.cfg.Abilities == nil {
+		return nil, false
+	}
+	return s.cfg.Abilities(subject(p), res)
+}
+
+// Sweep deletes what has expired, and the signs of it in memory.
+func (s *Server) Sweep(ctx context.Context) error {
+	s.cache.prune(s.now())
+	_, err := s.cfg.Store.Sweep(ctx)
+	return err
+}
+
+// Close waits until nothing is under way any more that was started on behalf of requests. No method may be called after it.
+func (s *Server) Close() {
+	s.reads.wait()
+	s.asks.wait()
+}
+
+// parseIssuer checks an issuer identifier (RFC 8414 section 2). It is used as it is written, everywhere.
+func parseIssuer(raw string) (*url.URL, error) {
+	u, err := url.Parse(raw)
+	if err != nil || u.Host == "" || u.Hostname() == "" || u.User != nil || u.Opaque != "" || strings.ContainsAny(raw, "?# ") || !printable(raw) {
+		return nil, errors.New("oauth: the issuer has to be an origin such as https://mcp.example.com")
+	}
+	switch {
+	case u.Scheme == "https":
+	case u.Scheme == "http" && isLoopback(u.Hostname()):
+	case u.Scheme == "http":
+		return nil, errors.New("oauth: the issuer has to be https; http is only for localhost, 127.0.0.1 and [::1]")
+	default:
+		return nil, errors.New("oauth: the issuer has to begin with https://")
+	}
+	if !strings.HasPrefix(raw, u.Scheme+"://") || strings.ToLower(u.Host) != u.Host {
+		return nil, errors.New("oauth: the issuer has to be in lower case")
+	}
+	return u, nil
+}

@@ -1,0 +1,58 @@
+package oauth
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/identity"
+)
+
+// serveCallback is where the identity provider sends the person back to. It requires the cookie of the browser in which
+// page 1 was allowed: without that, an attacker could have somebody else finish a login that the attacker began, and
+// get a code for that person's account (CVE-2026-27124).
+func (s *Server) serveCallback(w http.ResponseWriter, r *http.Request) {
+	sealer, err := s.cfg.Sealer(r.Context())
+	if err != nil {
+		s.trouble(w, r, err)
+		return
+	}
+	query, err := parseParams(r.URL.RawQuery, maxFormBytes)
+	if err != nil || query.repeated("state", "code", "error", "iss") != "" {
+		s.noTransaction(w, r, errNoTransaction)
+		return
+	}
+	tx, err := s.loadTx(r, sealer, query.get("state"))
+	if err != nil {
+		s.noTransaction(w, r, err)
+		return
+	}
+	if tx.Step == stepGrant {
+		// Reloaded: the person has signed in already.
+		s.seeOther(w, r, s.grantPage(tx))
+		return
+	}
+	provider, ok := s.providers[tx.Provider].(identity.Redirector)
+	if !ok || tx.Step != stepCallback || !tx.matches(query.get("state")) {
+		s.noTransaction(w, r, errNoTransaction)
+		return
+	}
+	person, err := provider.Finish(r.Context(), identity.Finish{RedirectURI: s.endpoint("callback"), Query: query.values, Secret: tx.Secret})
+	switch {
+	case err == nil:
+		s.signedIn(w, r, sealer, tx, person)
+	case errors.Is(err, identity.ErrCallback) && query.get("error") == codeAccessDenied:
+		s.cancel(w, r, tx, "The person did not sign in.")
+	case errors.Is(err, identity.ErrCallback), errors.Is(err, identity.ErrDenied):
+		s.endTx(w, tx)
+		s.signInFailed(w, r, tx, err)
+	default:
+		// The provider's code may still be good: reloading the page tries it again.
+		s.signInFailed(w, r, tx, err)
+	}
+}
+
+// grantPage is the address of page 3 of a transaction.
+func (s *Server) grantPage(tx *transaction) string {
+	return s.endpoint("consent") + "?" + fieldTx + "=" + url.QueryEscape(tx.name())
+}

@@ -1,0 +1,162 @@
+package oauth
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/identity"
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/seal"
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/store"
+)
+
+// What a person has answered before is kept in two places. That page 1 was answered is known to the browser, in a sealed
+// cookie: who the person is can't be known before the sign-in. That page 3 was answered is in the store, under the person.
+const (
+	kindConsent       = "consent"
+	purposeRemembered = "remembered"
+	rememberedTTL     = 90 * 24 * time.Hour
+	maxRemembered     = 16
+)
+
+// remembered is one answer to page 1 in this browser.
+type remembered struct {
+	// Where is a digest of client and redirect host, What of the resource.
+	Where    string `json:"w"`
+	What     string `json:"a"`
+	Provider string `json:"p"`
+	Expires  int64  `json:"e"`
+}
+
+// consentRecord is an answer to page 3.
+type consentRecord struct {
+	// Abilities is a digest of what the person was shown. If the agent could do something else now, it is asked again.
+	Abilities string    `json:"abilities"`
+	At        time.Time `json:"at"`
+}
+
+// rememberedCookie is the name of the browser's cookie.
+func (s *Server) rememberedCookie() string { return s.cookiePrefix + "mcp_allowed" }
+
+// shortDigest is a digest of parts that can't be mistaken for other parts.
+func shortDigest(parts ...string) string {
+	var all []byte
+	for _, p := range parts {
+		all = fmt.Appendf(all, "%d:%s", len(p), p)
+	}
+	return digest(string(all))[:22]
+}
+
+// readRemembered returns what this browser remembers, oldest first.
+func (s *Server) readRemembered(r *http.Request, sealer *seal.Sealer) []remembered {
+	c, err := r.Cookie(s.rememberedCookie())
+	if err != nil {
+		return nil
+	}
+	plain, err := sealer.Open(purposeRemembered, c.Name, c.Value)
+	if err != nil {
+		return nil
+	}
+	var list []remembered
+	if json.Unmarshal(plain, &list) != nil {
+		return nil
+	}
+	now := s.now().Unix()
+	return slices.DeleteFunc(list, func(e remembered) bool { return e.Expires <= now })
+}
+
+// rememberedProvider returns with which provider to go on without page 1, or nil if the page has to be shown: always, unless
+// the client is proved by an https redirect and this browser has allowed the same before.
+func (s *Server) rememberedProvider(r *http.Request, sealer *seal.Sealer, req *authRequest, c *client, to redirect) identity.Provider {
+	if s.cfg.Consent != ConsentOnce || req.Ask || to.kind != redirectWeb {
+		return nil
+	}
+	where, what := shortDigest(c.ID, to.host()), shortDigest(req.Resource)
+	for _, e := range s.readRemembered(r, sealer) {
+		if e.Where == where && e.What == what {
+			return s.providers[e.Provider]
+		}
+	}
+	return nil
+}
+
+// rememberedHost reports whether this browser has allowed this client at this place before, for whatever resource.
+func (s *Server) rememberedHost(r *http.Request, c *client, to redirect) bool {
+	sealer, err := s.cfg.Sealer(r.Context())
+	if err != nil {
+		return false
+	}
+	where := shortDigest(c.ID, to.host())
+	return slices.ContainsFunc(s.readRemembered(r, sealer), func(e remembered) bool { return e.Where == where })
+}
+
+// remember keeps that a person allowed this on both pages. Failing to is no reason to fail: they are asked again then.
+func (s *Server) remember(w http.ResponseWriter, r *http.Request, sealer *seal.Sealer, tx *transaction, c *client, to redirect, p *identity.Person) {
+	if s.cfg.Consent != ConsentOnce || p.Impersonator != "" {
+		return
+	}
+	now := s.now()
+	value, err := json.Marshal(consentRecord{Abilities: s.abilitiesDigest(p, tx.Request.Resource), At: now.UTC()})
+	if err == nil {
+		err = s.cfg.Store.Put(r.Context(), kindConsent, consentID(tx, p), value, now.Add(rememberedTTL))
+	}
+	if err != nil {
+		s.log.Warn("a person's consent could not be remembered", zap.Error(err))
+		return
+	}
+	if to.kind != redirectWeb {
+		return
+	}
+	entry := remembered{
+		Where: shortDigest(c.ID, to.host()), What: shortDigest(tx.Request.Resource), Provider: tx.Provider, Expires: now.Add(rememberedTTL).Unix(),
+	}
+	list := slices.DeleteFunc(s.readRemembered(r, sealer), func(e remembered) bool { return e.Where == entry.Where && e.What == entry.What })
+	if list = append(list, entry); len(list) > maxRemembered {
+		list = list[len(list)-maxRemembered:]
+	}
+	plain, err := json.Marshal(list)
+	if err != nil {
+		return
+	}
+	name := s.rememberedCookie()
+	s.setCookie(w, name, sealer.Seal(purposeRemembered, name, plain), rememberedTTL)
+}
+
+// consented reports whether page 3 may be left out: the same person has allowed the same client the same abilities at the
+// same resource. Whether page 1 was left out too does not matter here: only clients that are proved get past that one.
+func (s *Server) consented(ctx context.Context, tx *transaction, p *identity.Person) bool {
+	if s.cfg.Consent != ConsentOnce || tx.Request.Ask || p.Impersonator != "" {
+		return false
+	}
+	value, err := s.cfg.Store.Get(ctx, kindConsent, consentID(tx, p))
+	if err != nil {
+		if !errors.Is(err, store.ErrNotFound) {
+			s.log.Warn("a person's consent could not be read", zap.Error(err))
+		}
+		return false
+	}
+	var rec consentRecord
+	return json.Unmarshal(value, &rec) == nil && rec.Abilities == s.abilitiesDigest(p, tx.Request.Resource)
+}
+
+// consentID is the id of a person's answer to page 3.
+func consentID(tx *transaction, p *identity.Person) string {
+	return shortDigest(subjectID(p), tx.Request.Client, tx.Request.Resource)
+}
+
+// abilitiesDigest is a digest of what page 3 would show.
+func (s *Server) abilitiesDigest(p *identity.Person, resource string) string {
+	res, _ := s.resource(resource)
+	abilities, nothing := s.abilities(p, res)
+	text, err := json.Marshal(abilities)
+	if err != nil {
+		return randomText(8) // never equal to another: ask again
+	}
+	return shortDigest(string(text), fmt.Sprint(nothing))
+}

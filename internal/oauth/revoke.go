@@ -1,0 +1,74 @@
+package oauth
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+)
+
+// serveRevoke is the revocation endpoint (RFC 7009).
+func (s *Server) serveRevoke(w http.ResponseWriter, r *http.Request) {
+	is, err := s.revokeToken(r)
+	if err != nil {
+		s.answerError(w, r, "revoke", is, err)
+		return
+	}
+	s.record(r, is.event("revoke", decisionAllow))
+	h := w.Header()
+	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(http.StatusOK)
+}
+
+// revokeToken ends the grant that a token belongs to, and all its tokens with it (RFC 7009 section 2.1). A token that is not
+// good, or another client's, is no error: it does not work, as was wished.
+func (s *Server) revokeToken(r *http.Request) (*issue, error) {
+	form, err := readForm(r, maxFormBytes)
+	if err != nil {
+		return nil, err
+	}
+	c, err := s.authenticateClient(r, form)
+	if err != nil {
+		return nil, err
+	}
+	is := &issue{client: c}
+	if name := form.repeated("token", "token_type_hint"); name != "" {
+		return is, refuse(codeInvalidRequest, "The parameter "+name+" is there more than once.")
+	}
+	token := form.get("token")
+	if token == "" {
+		return is, refuse(codeInvalidRequest, "The token is missing.")
+	}
+	if is.grantID, err = s.grantOf(r.Context(), c, token); err != nil {
+		return is, err
+	}
+	if is.grantID == "" || strings.HasPrefix(is.grantID, machineGrant) {
+		return is, nil
+	}
+	if err := s.Revoke(r.Context(), is.grantID); err != nil {
+		return is, unavailable(err)
+	}
+	return is, nil
+}
+
+// grantOf finds the grant that a client's token belongs to; "" if there is none.
+func (s *Server) grantOf(ctx context.Context, c *client, token string) (string, error) {
+	sealer, err := s.cfg.Sealer(ctx)
+	if err != nil {
+		return "", unavailable(err)
+	}
+	if rt, err := openRefreshToken(sealer, c.ID, token); err == nil {
+		return rt.Grant, nil
+	}
+	claims, err := s.parseAccessToken(ctx, token)
+	switch {
+	case errors.Is(err, ErrInvalidToken):
+		return "", nil
+	case err != nil:
+		return "", unavailable(err)
+	case claims.ClientID != c.ID:
+		return "", nil
+	default:
+		return claims.Grant, nil
+	}
+}
