@@ -42,8 +42,8 @@ func (g glob) suffix() string {
 	return last[len(last)-1]
 }
 
-// inner is a literal that every match contains, or "".
-func (g glob) inner() string {
+// longest is the longest literal, which every match contains.
+func (g glob) longest() string {
 	longest := ""
 	for _, piece := range g {
 		for _, lit := range piece {

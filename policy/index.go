@@ -1,7 +1,7 @@
 package policy
 
 import (
-	"cmp"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -15,8 +15,8 @@ type pattern struct {
 	rule  string
 }
 
-// index finds a pattern that matches a text, among many. Exact names are hashed. A glob is looked up by what its matches
-// begin or end with, whichever is longer, or else by what they contain, so that few have to be tried.
+// index finds a pattern that matches a text, among many. Exact names are hashed. A glob is looked up by its longest
+// literal: what its matches begin with, end with, or contain. So few have to be tried.
 type index struct {
 	exact  map[string]string // name → rule
 	starts affixes
@@ -47,10 +47,10 @@ func newIndex(patterns []*pattern, plain bool) *index {
 		if suffix := g.suffix(); len(suffix) > len(key) {
 			to, key = &x.ends, suffix
 		}
-		if inner := g.inner(); key == "" && inner != "" {
-			to, key = &x.inner, inner
+		if longest := g.longest(); len(longest) > len(key) {
+			to, key = &x.inner, longest
 		}
-		to.list = append(to.list, affix{key: key, glob: g, rule: p.rule})
+		to.add(key, ruledGlob{g, p.rule})
 	}
 	x.starts.link()
 	x.ends.link()
@@ -70,11 +70,8 @@ func (x *index) match(text string) (rule string, ok bool) {
 	if rule, ok = x.starts.match(text, text); ok {
 		return rule, true
 	}
-	if rule, ok = x.ends.match(text, text); ok {
-		return rule, true
-	}
-	if len(x.inner.list) == 0 {
-		return "", false
+	if rule, ok = x.ends.match(text, text); ok || len(x.inner.keys) == 0 {
+		return rule, ok
 	}
 	for i := range len(text) {
 		if rule, ok = x.inner.match(text[i:], text); ok {
@@ -84,85 +81,100 @@ func (x *index) match(text string) (rule string, ok bool) {
 	return "", false
 }
 
-// affix is a glob, and the literal that the texts it matches have at an end or inside.
-type affix struct {
-	key  string
+// affixes finds the globs whose key a text begins with (or, backwards, ends with). The keys are sorted. Every key that a
+// text begins with stands before the place where the text itself would be sorted in, and whatever stands between begins
+// with it too. So from the key before that place all of them are found by going up to ever shorter ones.
+type affixes struct {
+	backwards bool
+	keys      []string
+	up        []int32 // of each key, the longest other that it begins with, or -1
+	globs     [][]ruledGlob
+	pairs     [64]uint64 // the hashes of the first two bytes of the keys
+	short     bool       // whether there is a key of fewer bytes
+
+	added map[string][]ruledGlob // until they are linked
+}
+
+type ruledGlob struct {
 	glob glob
 	rule string
-	up   int32 // the last entry whose key is a shorter affix of this one's, or -1
 }
 
-// affixes finds the globs whose key a text begins with (or, backwards, ends with). The list is sorted by key. Every key
-// that a text begins with is at or before the place where the text itself would be sorted in, and whatever stands between
-// begins with it too. So all such keys are on the way up from the entry before that place.
-type affixes struct {
-	list      []affix
-	backwards bool
-	first     [256]bool // whether a key begins (or ends) with this byte
-	always    bool      // whether a key is empty
+func (a *affixes) add(key string, g ruledGlob) {
+	if a.added == nil {
+		a.added = make(map[string][]ruledGlob)
+	}
+	a.added[key] = append(a.added[key], g)
 }
 
-// link sorts the list and connects it.
+// link makes what was added ready for match.
 func (a *affixes) link() {
-	slices.SortStableFunc(a.list, func(x, y affix) int { return a.compare(x.key, y.key) })
-	// Of equal keys the first is to be met first on the way up.
-	for i := 0; i < len(a.list); {
-		j := i + 1
-		for j < len(a.list) && a.list[j].key == a.list[i].key {
-			j++
-		}
-		slices.Reverse(a.list[i:j])
-		i = j
-	}
-	for i := range a.list {
-		key := a.list[i].key
+	a.keys = slices.SortedFunc(maps.Keys(a.added), a.compare)
+	a.up = make([]int32, len(a.keys))
+	a.globs = make([][]ruledGlob, len(a.keys))
+	for i, key := range a.keys {
+		a.globs[i] = a.added[key]
 		up := int32(i) - 1
-		for up >= 0 && !a.begins(key, a.list[up].key) {
-			up = a.list[up].up
+		for up >= 0 && !a.begins(key, a.keys[up]) {
+			up = a.up[up]
 		}
-		a.list[i].up = up
-		if key == "" {
-			a.always = true
+		a.up[i] = up
+		if len(key) < 2 {
+			a.short = true
 		} else {
-			a.first[a.edge(key)] = true
+			word, bit := a.pair(key)
+			a.pairs[word] |= bit
 		}
 	}
+	a.added = nil
 }
 
 // match tries the globs whose key the text begins (or ends) with on the whole text, of which text is all or the rest.
 func (a *affixes) match(text, whole string) (rule string, ok bool) {
-	if len(a.list) == 0 || !a.always && (text == "" || !a.first[a.edge(text)]) {
+	if len(a.keys) == 0 {
 		return "", false
 	}
-	low, high := 0, len(a.list)
+	if !a.short {
+		if len(text) < 2 {
+			return "", false
+		}
+		if word, bit := a.pair(text); a.pairs[word]&bit == 0 {
+			return "", false
+		}
+	}
+	low, high := 0, len(a.keys)
 	for low < high {
-		if middle := int(uint(low+high) >> 1); a.compare(a.list[middle].key, text) <= 0 {
+		if middle := int(uint(low+high) >> 1); a.compare(a.keys[middle], text) <= 0 {
 			low = middle + 1
 		} else {
 			high = middle
 		}
 	}
-	for i := int32(low) - 1; i >= 0; i = a.list[i].up {
-		e := &a.list[i]
-		if !a.begins(text, e.key) {
+	for i := int32(low) - 1; i >= 0; i = a.up[i] {
+		key := a.keys[i]
+		if !a.begins(text, key) {
 			continue
 		}
 		// A glob is tried where its key is first met; further on it would only fail again.
-		if len(text) < len(whole) && strings.Index(whole, e.key) < len(whole)-len(text) {
+		if len(text) < len(whole) && strings.Index(whole, key) < len(whole)-len(text) {
 			continue
 		}
-		if e.glob.match(whole) {
-			return e.rule, true
+		for _, g := range a.globs[i] {
+			if g.glob.match(whole) {
+				return g.rule, true
+			}
 		}
 	}
 	return "", false
 }
 
-func (a *affixes) edge(text string) byte {
+// pair hashes the first (or last) two bytes of a text to a bit of pairs.
+func (a *affixes) pair(text string) (word int, bit uint64) {
+	first, second := text[0], text[1]
 	if a.backwards {
-		return text[len(text)-1]
+		first, second = text[len(text)-1], text[len(text)-2]
 	}
-	return text[0]
+	return int(first & 63), 1 << (second & 63)
 }
 
 func (a *affixes) begins(text, key string) bool {
@@ -175,12 +187,12 @@ func (a *affixes) begins(text, key string) bool {
 // compare orders texts by their bytes, backwards from the end.
 func (a *affixes) compare(x, y string) int {
 	if !a.backwards {
-		return cmp.Compare(x, y)
+		return strings.Compare(x, y)
 	}
 	for i, j := len(x)-1, len(y)-1; i >= 0 && j >= 0; i, j = i-1, j-1 {
 		if x[i] != y[j] {
-			return cmp.Compare(x[i], y[j])
+			return int(x[i]) - int(y[j])
 		}
 	}
-	return cmp.Compare(len(x), len(y))
+	return len(x) - len(y)
 }
