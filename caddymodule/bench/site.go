@@ -155,7 +155,7 @@ func (s *site) token(ctx context.Context, port, secret string) (string, error) {
 				<-retry
 				continue
 			}
-			return "", fmt.Errorf("Caddy does not answer: %w", err)
+			return "", fmt.Errorf("caddy does not answer: %w", err)
 		}
 		defer response.Body.Close()
 		var answer struct {

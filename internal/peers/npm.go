@@ -22,7 +22,7 @@ import (
 var pins = []string{
 	"@modelcontextprotocol/client@2.4.0",
 	"@modelcontextprotocol/conformance@0.2.0-alpha.12",
-	"@modelcontextprotocol/inspector@0.15.0",
+	"@modelcontextprotocol/inspector@2.12.0",
 	"@modelcontextprotocol/sdk@1.32.2",
 	"@modelcontextprotocol/server-everything@2026.8.31",
 	"@modelcontextprotocol/server-filesystem@2026.8.31",

@@ -27,8 +27,14 @@ type process struct {
 	out    output
 }
 
-// start runs cmd made by command, and shows what it wrote if the test fails.
+// start runs a program, and shows what it wrote if the test fails.
 func start(t testing.TB, name string, args ...string) *process {
+	t.Helper()
+	return startIn(t, nil, name, args...)
+}
+
+// startIn is start with additions to the environment.
+func startIn(t testing.TB, env []string, name string, args ...string) *process {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &process{cancel: cancel, done: make(chan struct{})}
@@ -37,7 +43,7 @@ func start(t testing.TB, name string, args ...string) *process {
 	cmd.WaitDelay = stopTimeout
 	// A home and a folder of its own: peers must neither find settings of whoever runs the tests nor leave any.
 	cmd.Dir = t.TempDir()
-	cmd.Env = append(os.Environ(), "HOME="+cmd.Dir, "CI=1", "NO_UPDATE_NOTIFIER=1")
+	cmd.Env = append(append(os.Environ(), "HOME="+cmd.Dir, "CI=1", "NO_UPDATE_NOTIFIER=1"), env...)
 	cmd.Stdout, cmd.Stderr = &p.out, &p.out
 	if err := cmd.Start(); err != nil {
 		cancel()
