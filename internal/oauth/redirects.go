@@ -125,7 +125,7 @@ func (r redirect) portless() string {
 // host is what a person is shown: host and port, or the scheme of an app.
 func (r redirect) host() string {
 	if r.kind == redirectCustom {
-		return r.url.Scheme + ":"
+		return r.url.Scheme
 	}
 	return r.url.Host
 }
