@@ -70,10 +70,3 @@ func TestNewNamesPanicsForANameTooLong(t *testing.T) {
 	}()
 	NewNames(strings.Repeat("a", longestName+1))
 }
-
-func TestMatchAllocatesNothing(t *testing.T) {
-	name := []byte("Some_Other_Member")
-	if n := testing.AllocsPerRun(100, func() { paramNames.Match(name) }); n > 0 {
-		t.Errorf("%v allocations", n)
-	}
-}

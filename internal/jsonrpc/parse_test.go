@@ -151,16 +151,6 @@ func TestParseSharesNoStringsWithTheBody(t *testing.T) {
 	is(t, "name", m.Params.Name.Value, "a")
 }
 
-func TestParseAllocatesLittle(t *testing.T) {
-	if n := testing.AllocsPerRun(100, func() {
-		if _, err := Parse(smallCall, Limits{}); err != nil {
-			t.Fatal(err)
-		}
-	}); n > 3 {
-		t.Errorf("%v allocations for a small call", n)
-	}
-}
-
 // is reports a value that is not as it should be.
 func is[T comparable](t *testing.T, what string, got, want T) {
 	t.Helper()
