@@ -13,7 +13,7 @@ import (
 )
 
 // login is a site with a consent page, a sign-in page that wants a cookie, and a redirect to an agent elsewhere.
-func login(t *testing.T) *httptest.Server {
+func login(t *testing.T, agent string) *httptest.Server {
 	mux := http.NewServeMux()
 	page := func(w http.ResponseWriter, body string) {
 		w.Header().Set("Content-Type", "text/html")
@@ -43,7 +43,7 @@ func login(t *testing.T) *httptest.Server {
 			http.Redirect(w, r, "/signin", http.StatusSeeOther)
 			return
 		}
-		http.Redirect(w, r, "http://agent.invalid/callback?code=c&state=s", http.StatusSeeOther)
+		http.Redirect(w, r, agent+"?code=c&state=s", http.StatusSeeOther)
 	})
 	mux.HandleFunc("GET /done", func(w http.ResponseWriter, r *http.Request) { page(w, "<p>All <b>done</b>.") })
 	server := httptest.NewServer(mux)
@@ -54,7 +54,7 @@ func login(t *testing.T) *httptest.Server {
 func atAgent(u *url.URL) bool { return u.Host == "agent.invalid" }
 
 func TestBrowserWalksThroughFormsToTheAgent(t *testing.T) {
-	site := login(t)
+	site := login(t, "http://agent.invalid/callback")
 	browser := NewBrowser(map[string]string{"decision": "allow", "username": "alice", "password": "right"})
 	page, err := browser.Open(t.Context(), site.URL+"/start", atAgent)
 	if err != nil {
@@ -66,7 +66,7 @@ func TestBrowserWalksThroughFormsToTheAgent(t *testing.T) {
 }
 
 func TestBrowserSaysWhereItIsStuck(t *testing.T) {
-	site := login(t)
+	site := login(t, "http://agent.invalid/callback")
 	for _, c := range []struct {
 		name    string
 		answers map[string]string
@@ -89,7 +89,7 @@ func TestBrowserSaysWhereItIsStuck(t *testing.T) {
 }
 
 func TestBrowserEndsAtAPageWithoutAForm(t *testing.T) {
-	page, err := NewBrowser(nil).Open(t.Context(), login(t).URL+"/done", nil)
+	page, err := NewBrowser(nil).Open(t.Context(), login(t, "").URL+"/done", nil)
 	if err != nil || page.Text != "x All done ." {
 		t.Errorf("got %+v, %v", page, err)
 	}
