@@ -12,6 +12,7 @@
 package guard
 
 import (
+	"crypto/rand"
 	"errors"
 	"net/http"
 	"time"
@@ -84,7 +85,8 @@ type Outcome struct {
 
 // Guard judges the traffic of one MCP server. It is safe for concurrent use.
 type Guard struct {
-	cfg Config
+	cfg  Config
+	memo memo
 }
 
 // New makes a Guard.
@@ -99,6 +101,21 @@ func New(cfg Config) (*Guard, error) {
 	case cfg.MaxBody < 0 || cfg.MaxAnswer < 0 || cfg.MaxTTL < 0:
 		return nil, errors.New("guard: a bound is negative")
 	}
+	if cfg.MaxBody == 0 {
+		cfg.MaxBody = DefaultMaxBody
+	}
+	if cfg.MaxAnswer == 0 {
+		cfg.MaxAnswer = DefaultMaxAnswer
+	}
+	if cfg.MaxTTL == 0 {
+		cfg.MaxTTL = DefaultMaxTTL
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = zap.NewNop()
+	}
+	if cfg.NewRequestID == nil {
+		cfg.NewRequestID = rand.Text
+	}
 	return &Guard{cfg: cfg}, nil
 }
 
@@ -110,17 +127,4 @@ func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request, c Caller, next
 	var out Outcome
 	err := g.Serve(&out, w, r, c, next)
 	return out, err
-}
-
-// Serve judges one HTTP request of an authenticated caller. It reads the body
-// and answers itself, or hands on: next gets a request whose body is complete in
-// memory (with ContentLength and GetBody), without the agent's credentials, and
-// a ResponseWriter that filters. next must not use either after it has returned.
-//
-// An error of next before anything was answered is answered with 502; Serve
-// returns an error only if the answer had begun. A panic of next (a proxy that
-// lost its upstream panics with http.ErrAbortHandler) goes through to the
-// caller; out is complete then, too, so the caller reads it in a deferred call.
-func (g *Guard) Serve(out *Outcome, w http.ResponseWriter, r *http.Request, c Caller, next Next) error {
-	return errors.New("guard: not built")
 }

@@ -1,0 +1,113 @@
+package guard
+
+import (
+	"net/http"
+
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/jsonrpc"
+)
+
+// postBatch judges a batch (revision 2025-03-26, "Sending Messages to the Server")
+// message by message. If one may not go on, none does: a server may run them in
+// any order, and side by side.
+func (x *exchange) postBatch() *refusal {
+	x.out.Method = "batch"
+	c, reason := readClaims(x.r.Header)
+	switch {
+	case reason != "":
+		return mismatch(reason)
+	case c.method.set || c.name.set:
+		return mismatch("a batch has no one message for " + headerMethod + " and " + headerName)
+	}
+	x.claims = c
+	if r := x.settle(c.version); r != nil {
+		return r
+	}
+	if !x.rev.batches() {
+		return malformed("This protocol version has no batches")
+	}
+	batch, err := jsonrpc.ParseBatch(x.body, jsonrpc.Limits{})
+	if err != nil {
+		_, r := parseRefused(err)
+		return r
+	}
+	for _, m := range batch {
+		if m.Method == "initialize" || m.Params.ProtocolVersion.Set {
+			return malformed("A batch may not hold what begins a session or names its own protocol version")
+		}
+	}
+	if r := x.openSession(); r != nil {
+		return r
+	}
+	x.batch = true
+	return x.judgeBatch(batch)
+}
+
+// judgeBatch judges each message of a batch and makes the body that goes on.
+func (x *exchange) judgeBatch(batch []*jsonrpc.Message) *refusal {
+	var first *verdict
+	verdicts := make([]verdict, len(batch))
+	body := []byte{'['}
+	for i, m := range batch {
+		v := &verdicts[i]
+		*v = x.judge(m)
+		if v.refusal != nil && first == nil {
+			first = v
+		}
+		x.report(v)
+		if m.Kind == jsonrpc.Request {
+			x.ids = append(x.ids, m.ID)
+		}
+		raw := m.Raw
+		if len(v.edits) > 0 {
+			raw = jsonrpc.Splice(raw, v.edits...)
+		}
+		if i > 0 {
+			body = append(body, ',')
+		}
+		body = append(body, raw...)
+	}
+	if first == nil {
+		x.body = append(body, ']')
+		return nil
+	}
+	x.report(first)
+	if len(x.ids) == 0 {
+		first.refusal.status = http.StatusBadRequest
+		return first.refusal
+	}
+	x.note(first.refusal)
+	x.reply(http.StatusOK, x.stopped(batch, verdicts))
+	x.answered = true
+	return nil
+}
+
+// stopped answers each request of a batch that did not go on: the refused ones as
+// if they had come alone, the others with why they were not run.
+func (x *exchange) stopped(batch []*jsonrpc.Message, verdicts []verdict) []byte {
+	const why = "Not run: the batch it came in holds a request that is not allowed. Sending the same batch again will not help; send this one without it."
+	body := []byte{'['}
+	for i, m := range batch {
+		if m.Kind != jsonrpc.Request {
+			continue
+		}
+		if len(body) > 1 {
+			body = append(body, ',')
+		}
+		switch r := verdicts[i].refusal; {
+		case r != nil:
+			body = r.append(body, m.ID, legacy)
+		case m.Method == "tools/call":
+			body = jsonrpc.AppendResult(body, m.ID, toolError(why))
+		default:
+			body = jsonrpc.AppendError(body, m.ID, jsonrpc.CodeInvalidRequest, why, nil)
+		}
+	}
+	return append(body, ']')
+}
+
+// toolError makes the result of a tool that was not run (revision 2025-03-26,
+// "Tools", "Error Handling").
+func toolError(text string) []byte {
+	b := jsonrpc.AppendString([]byte(`{"content":[{"type":"text","text":`), text)
+	return append(b, `}],"isError":true}`...)
+}

@@ -1,0 +1,119 @@
+package guard
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"time"
+)
+
+// exchange is one HTTP request on its way through the Guard.
+type exchange struct {
+	g      *Guard
+	out    *Outcome
+	w      http.ResponseWriter
+	r      *http.Request
+	caller Caller
+
+	claims     claims
+	rev        revision
+	body       []byte // what goes on, with handles opened
+	ids        [][]byte
+	oneID      [1][]byte
+	batch      bool
+	answered   bool
+	session    string // as the upstream knows it
+	lastEvent  string // likewise
+	holderText string
+}
+
+// Serve judges one HTTP request of an authenticated caller. It reads the body
+// and answers itself, or hands on: next gets a request whose body is complete in
+// memory (with ContentLength and GetBody), without the agent's credentials, and
+// a ResponseWriter that filters. next must not use either after it has returned.
+//
+// An error of next before anything was answered is answered with 502; Serve
+// returns an error only if the answer had begun. A panic of next (a proxy that
+// lost its upstream panics with http.ErrAbortHandler) goes through to the
+// caller; out is complete then, too, so the caller reads it in a deferred call.
+func (g *Guard) Serve(out *Outcome, w http.ResponseWriter, r *http.Request, c Caller, next Next) error {
+	*out = Outcome{RequestID: g.cfg.NewRequestID(), Decision: Allow}
+	x := &exchange{g: g, out: out, w: w, r: r, caller: c}
+	if !x.admit() {
+		return nil
+	}
+	return x.forward(next)
+}
+
+// forward hands the request on and answers with what comes back.
+func (x *exchange) forward(next Next) error {
+	aw := &answerWriter{x: x, header: make(http.Header, 8)}
+	began, returned := time.Now(), false
+	defer func() {
+		if !returned {
+			x.out.Upstream = time.Since(began)
+			aw.broken()
+		}
+		aw.release()
+	}()
+	err := next(aw, x.onward())
+	returned = true
+	x.out.Upstream = time.Since(began)
+	return aw.finish(err)
+}
+
+// onward makes the request that goes on. Its headers are a map of its own, so that
+// the handlers before us still see theirs.
+func (x *exchange) onward() *http.Request {
+	r := *x.r
+	r.Header = make(http.Header, len(x.r.Header)+2)
+	for key, values := range x.r.Header {
+		if forwarded(key) {
+			r.Header[key] = values[:len(values):len(values)]
+		}
+	}
+	// A coded answer could not be read.
+	r.Header["Accept-Encoding"] = []string{"identity"}
+	if x.session != "" {
+		r.Header[headerSession] = []string{x.session}
+	}
+	if x.lastEvent != "" {
+		r.Header[headerLastEvent] = []string{x.lastEvent}
+	}
+	r.TransferEncoding, r.Trailer = nil, nil
+	r.Body, r.ContentLength, r.GetBody = http.NoBody, 0, nil
+	if x.r.Method == http.MethodPost {
+		// Exactly what was judged, whatever the agent wrote around it.
+		r.Header[headerContentType] = []string{typeJSON}
+		r.ContentLength = int64(len(x.body))
+		r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(x.body)), nil }
+		r.Body = io.NopCloser(bytes.NewReader(x.body))
+	}
+	return &r
+}
+
+// forwarded reports whether a header of the agent's goes on as it is.
+func forwarded(key string) bool {
+	switch key {
+	case "Authorization", "Proxy-Authorization", "Cookie":
+		// The agent's own; whoever hands on puts the server's there.
+		return false
+	case headerSession, headerLastEvent:
+		return false // handles: opened, if they go on at all
+	case headerContentType, headerEncoding, "Content-Length", "Accept-Encoding":
+		return false
+	case "Connection", "Keep-Alive", "Te", "Trailer", "Transfer-Encoding", "Upgrade", "Http2-Settings", "Expect":
+		return false // of this connection alone
+	case "Range", "If-Range", "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since":
+		return false // would have a cache on the way answer a part, or nothing
+	case "X-Http-Method", "X-Http-Method-Override", "X-Method-Override":
+		return false // would make another request of it
+	}
+	for i := range len(key) {
+		if key[i] == '_' {
+			// CGI and WSGI take Mcp_Name for Mcp-Name.
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,297 @@
+package guard
+
+import (
+	"errors"
+
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/jsonrpc"
+	"github.com/mcpgateway/caddy-mcp-gateway/policy"
+)
+
+// errJSON is the fault of a message that is not JSON.
+var errJSON = errors.New("not JSON, or nested too deep")
+
+// fault is why a message from an upstream does not pass.
+type fault string
+
+func (f fault) Error() string { return string(f) }
+
+// frame is what a message from an upstream is, as far as its passing depends on it.
+type frame struct {
+	kind   jsonrpc.Kind
+	id     []byte // raw; nil if there is none, or null
+	idFrom int    // where it stands in the message
+	idAt   int    // and where in the filtered message
+	method string
+
+	// Of params.
+	uri     string
+	hasURI  bool
+	hasList bool // there is a list of tools, prompts or resources
+
+	// Of result.
+	list               bool   // there is a list, which was filtered
+	filtered           int    // entries left out, or when observing that would have been
+	cursor             string // nextCursor, as the upstream wrote it
+	cursorAt, cursorTo int    // where its token stands in the filtered message
+	fresh              bool   // there is another handle, which is sealed anew each time
+	edited             bool   // something in it changed
+}
+
+// filter passes messages on without what the policy hides. The zero value is not
+// usable; its fields are set anew for each message, and its memory is reused.
+type filter struct {
+	view    *policy.View
+	observe bool
+	maxTTL  int64                                       // milliseconds
+	seal    func(purpose, plain string) (string, error) // makes a handle of an upstream's text
+
+	s       scanner
+	out     []byte // the message so far, if anything in it changed
+	copied  int    // how much of s.b is accounted for in out
+	edited  bool
+	fr      frame
+	scratch []byte   // a name without its escapes
+	names   [][]byte // the names of an entry's members
+	store   []byte   // those of them that had escapes
+}
+
+// envelope members.
+const (
+	sawVersion = 1 << iota
+	sawID
+	sawMethod
+	sawParams
+	sawResult
+	sawError
+)
+
+// message filters one message. It returns msg itself if nothing had to change,
+// and otherwise bytes that are valid until the next call.
+func (f *filter) message(msg []byte) ([]byte, frame, error) {
+	f.s = scanner{b: msg}
+	f.out, f.copied, f.edited, f.fr = f.out[:0], 0, false, frame{}
+	if err := f.envelope(); err != nil {
+		return nil, f.fr, err
+	}
+	if f.s.space(); f.s.i != len(msg) {
+		return nil, f.fr, fault("something follows the message")
+	}
+	f.fr.edited = f.edited
+	if !f.edited {
+		return msg, f.fr, nil
+	}
+	f.out = append(f.out, msg[f.copied:]...)
+	return f.out, f.fr, nil
+}
+
+// at returns where the byte at i of the message stands in the filtered message.
+// Nothing from there on may have been read.
+func (f *filter) at(i int) int { return len(f.out) + i - f.copied }
+
+// replace puts with in the place of the bytes from start to end.
+func (f *filter) replace(start, end int, with []byte) {
+	f.out = append(f.out, f.s.b[f.copied:start]...)
+	f.out = append(f.out, with...)
+	f.copied, f.edited = end, true
+}
+
+// envelope reads the message. It may have no members but those of JSON-RPC, since
+// what a client would make of others is unknown.
+func (f *filter) envelope() error {
+	saw := 0
+	err := f.object(func(name []byte) error {
+		bit := 0
+		switch string(name) {
+		case "jsonrpc":
+			bit = sawVersion
+		case "id":
+			bit = sawID
+		case "method":
+			bit = sawMethod
+		case "params":
+			bit = sawParams
+		case "result":
+			bit = sawResult
+		case "error":
+			bit = sawError
+		default:
+			return fault("a member that JSON-RPC does not have")
+		}
+		if saw&bit != 0 {
+			return fault("a member twice")
+		}
+		saw |= bit
+		switch bit {
+		case sawVersion:
+			return f.version()
+		case sawID:
+			return f.id()
+		case sawMethod:
+			return f.method()
+		case sawParams:
+			return f.params()
+		case sawResult:
+			return f.result()
+		}
+		return f.failure()
+	})
+	if err != nil {
+		return err
+	}
+	return f.shape(saw)
+}
+
+// shape says what kind of message the members make.
+func (f *filter) shape(saw int) error {
+	if saw&sawVersion == 0 {
+		return fault("jsonrpc is missing")
+	}
+	switch saw &^ sawVersion &^ sawParams {
+	case sawMethod | sawID:
+		f.fr.kind = jsonrpc.Request
+	case sawMethod:
+		f.fr.kind = jsonrpc.Notification
+	case sawResult | sawID:
+		f.fr.kind = jsonrpc.Result
+	case sawError | sawID, sawError:
+		f.fr.kind = jsonrpc.Failure
+	default:
+		return fault("not exactly one of method, result and error")
+	}
+	if saw&sawParams != 0 && saw&sawMethod == 0 {
+		return fault("params without a method")
+	}
+	if f.fr.id == nil && (f.fr.kind == jsonrpc.Request || f.fr.kind == jsonrpc.Result) {
+		return fault("no id")
+	}
+	return nil
+}
+
+func (f *filter) version() error {
+	if v, ok := f.s.text(); !ok || v != "2.0" {
+		return fault(`jsonrpc is not "2.0"`)
+	}
+	return nil
+}
+
+func (f *filter) id() error {
+	f.s.space()
+	start := f.s.i
+	if !f.s.skip() {
+		return errJSON
+	}
+	raw := f.s.b[start:f.s.i]
+	if string(raw) == "null" {
+		return nil
+	}
+	if !jsonrpc.ValidID(raw) {
+		return fault("id is neither a string nor an integer")
+	}
+	f.fr.id, f.fr.idFrom, f.fr.idAt = raw, start, f.at(start)
+	return nil
+}
+
+func (f *filter) method() error {
+	v, ok := f.s.text()
+	if !ok {
+		return fault("method is not a string")
+	}
+	f.fr.method = v
+	return nil
+}
+
+// listNames are the members of a result that are lists of what policies name.
+var listNames = jsonrpc.NewNames("tools", "prompts", "resources", "resourceTemplates")
+
+// paramNames are those that are judged in the params of a server's messages.
+var paramNames = jsonrpc.NewNames("uri")
+
+// params reads the params of a server's request or notification.
+func (f *filter) params() error {
+	s := &f.s
+	return f.object(func(name []byte) error {
+		if string(name) == "uri" {
+			if f.fr.hasURI {
+				return fault("params.uri twice")
+			}
+			var ok bool
+			if f.fr.uri, ok = s.text(); !ok {
+				return fault("params.uri is not a string")
+			}
+			f.fr.hasURI = true
+			return nil
+		}
+		if _, variant := paramNames.Match(name); variant {
+			return fault("another spelling of params.uri")
+		}
+		if known, variant := listNames.Match(name); known || variant {
+			f.fr.hasList = true
+		}
+		if !s.skip() {
+			return errJSON
+		}
+		return nil
+	})
+}
+
+// failure reads an error object. Its data must not be what a list's result is.
+func (f *filter) failure() error {
+	s := &f.s
+	return f.object(func(name []byte) error {
+		if string(name) == "data" && s.space() == '{' {
+			return f.object(func(name []byte) error {
+				if known, variant := listNames.Match(name); known || variant {
+					return fault("a list in an error")
+				}
+				if !s.skip() {
+					return errJSON
+				}
+				return nil
+			})
+		}
+		if !s.skip() {
+			return errJSON
+		}
+		return nil
+	})
+}
+
+// object reads an object. member is called with the name of each member, which is
+// valid until it reads on, and reads the value.
+func (f *filter) object(member func(name []byte) error) error {
+	s := &f.s
+	if s.space() != '{' {
+		return fault("not an object")
+	}
+	if !s.enter('{') {
+		return errJSON
+	}
+	for first := true; ; first = false {
+		more, ok := s.more('}', first)
+		if !ok {
+			return errJSON
+		}
+		if !more {
+			return nil
+		}
+		name, ok := s.key(&f.scratch)
+		if !ok {
+			return errJSON
+		}
+		if err := member(name); err != nil {
+			return err
+		}
+	}
+}
+
+// release gives f back, without the caller it filtered for and without memory that
+// one large message had needed.
+func (f *filter) release() {
+	out, scratch, names, store := f.out, f.scratch, f.names, f.store
+	if cap(out) > maxPooled {
+		out = nil
+	}
+	clear(names[:cap(names)])
+	*f = filter{out: out[:0], scratch: scratch[:0], names: names[:0], store: store[:0]}
+	filters.Put(f)
+}

@@ -1,0 +1,152 @@
+package guard
+
+import (
+	"bytes"
+	"slices"
+
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/jsonrpc"
+	"github.com/mcpgateway/caddy-mcp-gateway/policy"
+)
+
+// dropped is why a message, clean in itself, is left out of a stream.
+type dropped string
+
+func (d dropped) Error() string { return string(d) }
+
+// screen filters one message by the caller's rights as they are now. What it
+// returns is valid until f is used again.
+func (x *exchange) screen(f *filter, msg []byte) ([]byte, frame, error) {
+	view, observe := x.rights()
+	if out, fr, err := x.g.memo.recall(f, x, view, observe, msg); err != nil || out != nil {
+		x.out.Filtered += fr.filtered
+		return out, fr, err
+	}
+	f.view, f.observe, f.maxTTL, f.seal = view, observe, x.g.cfg.MaxTTL.Milliseconds(), x.sealHandle
+	out, fr, err := f.message(msg)
+	if err == nil {
+		x.out.Filtered += fr.filtered
+		x.g.memo.keep(view, observe, msg, out, &fr)
+	}
+	return out, fr, err
+}
+
+// admits says whether a message on a stream may go on.
+func (x *exchange) admits(fr *frame) error {
+	switch fr.kind {
+	case jsonrpc.Request:
+		switch {
+		case x.rev.eras() == modern:
+			return dropped("a request of the server's, which this revision does not have")
+		case !asks[fr.method] && !x.allowsMethod(fr.method):
+			return dropped("a request of the server's that is not judged")
+		case fr.hasList && fr.method != "sampling/createMessage":
+			return fault("a list in a request")
+		}
+	case jsonrpc.Notification:
+		switch {
+		case !tells[fr.method] && !x.allowsMethod(fr.method):
+			return dropped("a notification that is not judged")
+		case fr.hasList:
+			return fault("a list in a notification")
+		case fr.method == "notifications/resources/updated":
+			return x.admitsUpdate(fr)
+		}
+	}
+	return nil
+}
+
+// admitsUpdate judges the resource that a notification names.
+func (x *exchange) admitsUpdate(fr *frame) error {
+	if !fr.hasURI {
+		return fault("a resource update without a uri")
+	}
+	view, observe := x.rights()
+	if view.Decide(policy.Resource, fr.uri).Allowed {
+		return nil
+	}
+	x.out.Filtered++
+	if observe {
+		return nil
+	}
+	return dropped("an update of a resource that is hidden")
+}
+
+// awaits reports whether id is one that the request is still to be answered for.
+func (x *exchange) awaits(id []byte) bool {
+	return slices.ContainsFunc(x.ids, func(own []byte) bool { return sameID(own, id) })
+}
+
+// settleID notes that the request with this id is answered.
+func (x *exchange) settleID(id []byte) {
+	x.ids = slices.DeleteFunc(x.ids, func(own []byte) bool { return sameID(own, id) })
+}
+
+func sameID(a, b []byte) bool { return bytes.Equal(a, b) || jsonrpc.SameID(a, b) }
+
+// screenAnswer filters a JSON answer, which is the response to the request, or an
+// array of responses to a batch.
+func (x *exchange) screenAnswer(f *filter, body []byte, status int) ([]byte, error) {
+	if !x.batch || !jsonrpc.IsBatch(body) {
+		return x.screenResponse(f, body, status)
+	}
+	var out []byte // begins with a comma
+	err := elements(body, func(msg []byte) error {
+		msg, err := x.screenResponse(f, msg, status)
+		if err != nil {
+			return err
+		}
+		out = append(append(out, ','), msg...)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	out[0] = '['
+	return append(out, ']'), nil
+}
+
+// screenResponse filters a response to a request of this exchange.
+func (x *exchange) screenResponse(f *filter, msg []byte, status int) ([]byte, error) {
+	out, fr, err := x.screen(f, msg)
+	switch {
+	case err != nil:
+		return nil, err
+	case fr.kind == jsonrpc.Failure && fr.id == nil:
+	case fr.kind != jsonrpc.Result && fr.kind != jsonrpc.Failure:
+		return nil, fault("a " + fr.kind.String() + " where a response belongs")
+	case !x.awaits(fr.id):
+		return nil, fault("a response to another request")
+	}
+	if status >= 300 && fr.kind != jsonrpc.Failure {
+		return nil, fault("a result with a status of failure")
+	}
+	return out, nil
+}
+
+// elements calls each for every element of a JSON array, which must have one.
+func elements(array []byte, each func(msg []byte) error) error {
+	s := scanner{b: array}
+	if !s.enter('[') {
+		return errJSON
+	}
+	for first := true; ; first = false {
+		more, ok := s.more(']', first)
+		if !ok || !more && first {
+			return errJSON
+		}
+		if !more {
+			if s.space(); s.i != len(array) {
+				return errJSON
+			}
+			return nil
+		}
+		s.space()
+		start := s.i
+		if !s.skip() {
+			return errJSON
+		}
+		if err := each(array[start:s.i]); err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,354 @@
+package guard
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// attack is a way to have a hidden tool run. The body may say {meta} for the
+// _meta that the revision asks for.
+type attack struct {
+	name   string
+	body   string
+	header map[string]string // beside those of an honest call of echo; empty: taken away
+	values map[string][]string
+	only   func(rev string) bool
+	passes bool // it is not refused, but does nothing
+}
+
+func legacyOnly(rev string) bool { return !isModern(rev) }
+func modernOnly(rev string) bool { return isModern(rev) }
+
+// call makes the body of a call, given the params without their braces.
+func call(params string) string {
+	return `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{meta}` + params + `}}`
+}
+
+var attacks = []attack{
+	{name: "the name of a hidden tool", body: call(`"name":"hidden_vault"`), header: map[string]string{"Mcp-Name": "hidden_vault"}},
+	{name: "two names, the last hidden", body: call(`"name":"echo","name":"hidden_vault"`)},
+	{name: "two names, the first hidden", body: call(`"name":"hidden_vault","name":"echo"`)},
+	{name: "a variant of name in another case", body: call(`"name":"echo","Name":"hidden_vault"`)},
+	{name: "a variant of name before it", body: call(`"NAME":"hidden_vault","name":"echo"`)},
+	{name: "an escaped second name", body: call(`"name":"echo","n\u0061me":"hidden_vault"`)},
+	{name: "a name with an escape", body: call(`"name":"hidden\u005fvault"`), header: map[string]string{"Mcp-Name": "hidden_vault"}},
+	{name: "a NUL after an allowed name", body: call(`"name":"hidden_vault\u0000"`), header: map[string]string{"Mcp-Name": "=?base64?aGlkZGVuX3ZhdWx0AA==?="}},
+	{name: "a NUL in a member's name", body: call(`"name":"echo","name\u0000":"hidden_vault"`)},
+	{name: "two params", body: `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{meta}"name":"echo"},"params":{{meta}"name":"hidden_vault"}}`},
+	{name: "params in another case", body: `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{meta}"name":"echo"},"Params":{{meta}"name":"hidden_vault"}}`},
+	{name: "params with a long s", body: `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{meta}"name":"echo"},"paramſ":{{meta}"name":"hidden_vault"}}`},
+	{name: "a second method in another case", body: `{"jsonrpc":"2.0","id":1,"method":"tools/list","Method":"tools/call","params":{{meta}"name":"hidden_vault"}}`, header: map[string]string{"Mcp-Method": "tools/list", "Mcp-Name": ""}},
+	{name: "two methods", body: `{"jsonrpc":"2.0","id":1,"method":"tools/list","method":"tools/call","params":{{meta}"name":"hidden_vault"}}`, header: map[string]string{"Mcp-Method": "tools/list", "Mcp-Name": ""}},
+	{name: "a byte order mark", body: "\ufeff" + call(`"name":"hidden_vault"`)},
+	{name: "a second message after the first", body: call(`"name":"echo"`) + call(`"name":"hidden_vault"`)},
+	{name: "a second message on the next line", body: call(`"name":"echo"`) + "\n" + call(`"name":"hidden_vault"`)},
+	{name: "bad UTF-8 before a second name", body: call("\"name\":\"echo\",\"a\":\"\xff\",\"name\":\"hidden_vault\"")},
+	{name: "a comment", body: call(`"name":"echo"/*,*/,"name":"hidden_vault"`)},
+	{name: "nesting beyond the parser's depth", body: call(`"name":"echo","arguments":{"a":` + strings.Repeat("[", 5000) + strings.Repeat("]", 5000) + `},"name":"hidden_vault"`)},
+	{name: "a call as a notification", body: `{"jsonrpc":"2.0","method":"tools/call","params":{{meta}"name":"hidden_vault"}}`, header: map[string]string{"Mcp-Name": "hidden_vault"}},
+	{name: "a call with a null id", body: `{"jsonrpc":"2.0","id":null,"method":"tools/call","params":{{meta}"name":"hidden_vault"}}`, header: map[string]string{"Mcp-Name": "hidden_vault"}},
+	{name: "method and result", body: `{"jsonrpc":"2.0","id":1,"result":{},"method":"tools/call","params":{{meta}"name":"hidden_vault"}}`},
+	{name: "__proto__ with params", body: `{"jsonrpc":"2.0","id":1,"method":"tools/call","__proto__":{"params":{"name":"hidden_vault"}},"params":{{meta}"name":"echo"}}`},
+	{name: "a batch of an allowed and a hidden call", body: `[` + call(`"name":"echo"`) + `,` + strings.Replace(call(`"name":"hidden_vault"`), `"id":1`, `"id":2`, 1) + `]`, header: map[string]string{"Mcp-Name": "", "Mcp-Method": ""}},
+	{name: "a batch within a batch", body: `[[` + call(`"name":"hidden_vault"`) + `]]`, header: map[string]string{"Mcp-Name": "", "Mcp-Method": ""}},
+	{name: "a batch behind white space", body: " \n\t[" + call(`"name":"hidden_vault"`) + `]`, header: map[string]string{"Mcp-Name": "", "Mcp-Method": ""}},
+	{name: "text/plain", body: call(`"name":"hidden_vault"`), header: map[string]string{"Content-Type": "text/plain"}},
+	{name: "no content type", body: call(`"name":"hidden_vault"`), header: map[string]string{"Content-Type": ""}},
+	{name: "a form", body: call(`"name":"hidden_vault"`), header: map[string]string{"Content-Type": "application/x-www-form-urlencoded"}},
+	{name: "UTF-16", body: call(`"name":"echo"`), header: map[string]string{"Content-Type": "application/json; charset=utf-16"}},
+	{name: "two content types", body: call(`"name":"echo"`), values: map[string][]string{"Content-Type": {"application/json", "text/plain"}}},
+	{name: "a long s in the content type", body: call(`"name":"echo"`), header: map[string]string{"Content-Type": "application/jſon"}},
+	{name: "a gzip body", body: "\x1f\x8b\x08", header: map[string]string{"Content-Encoding": "gzip"}},
+	{name: "two codings, one of them identity", body: call(`"name":"echo"`), values: map[string][]string{"Content-Encoding": {"identity", "br"}}},
+	{name: "Mcp-Name says another tool", body: call(`"name":"echo"`), header: map[string]string{"Mcp-Name": "hidden_vault"}},
+	{name: "the body says another tool than Mcp-Name", body: call(`"name":"hidden_vault"`), header: map[string]string{"Mcp-Name": "echo"}},
+	{name: "Mcp-Name twice", body: call(`"name":"echo"`), values: map[string][]string{"Mcp-Name": {"echo", "hidden_vault"}}},
+	{name: "Mcp-Name in Base64 says another tool", body: call(`"name":"echo"`), header: map[string]string{"Mcp-Name": "=?base64?aGlkZGVuX3ZhdWx0?="}},
+	{name: "Mcp-Name in Base64 without padding", body: call(`"name":"echo"`), header: map[string]string{"Mcp-Name": "=?base64?ZWNobw?="}},
+	{name: "Mcp-Name in Base64 with other bits", body: call(`"name":"echo"`), header: map[string]string{"Mcp-Name": "=?base64?ZWNobx==?="}},
+	{name: "Mcp-Name with markers that overlap", body: call(`"name":"echo"`), header: map[string]string{"Mcp-Name": "=?base64?="}},
+	{name: "Mcp-Method says another method", body: call(`"name":"echo"`), header: map[string]string{"Mcp-Method": "tools/list"}},
+	{name: "Mcp-Method twice", body: call(`"name":"echo"`), values: map[string][]string{"Mcp-Method": {"tools/call", "prompts/get"}}},
+	{name: "an older version in the header", body: strings.Replace(call(`"name":"hidden_vault"`), "{meta}", `"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"},`, 1), header: map[string]string{"Mcp-Protocol-Version": "2025-03-26", "Mcp-Name": "hidden_vault"}},
+	{name: "no version in the header", body: call(`"name":"echo"`), header: map[string]string{"Mcp-Protocol-Version": ""}, only: modernOnly},
+	{name: "two versions in the header", body: call(`"name":"echo"`), values: map[string][]string{"Mcp-Protocol-Version": {"2025-06-18", "2026-07-28"}}},
+	{name: "a version that does not exist", body: call(`"name":"echo"`), header: map[string]string{"Mcp-Protocol-Version": "2099-01-01"}},
+	{name: "a method in another case", body: strings.Replace(call(`"name":"hidden_vault"`), "tools/call", "Tools/Call", 1), header: map[string]string{"Mcp-Method": "Tools/Call", "Mcp-Name": "hidden_vault"}},
+	{name: "a method with a space", body: strings.Replace(call(`"name":"hidden_vault"`), "tools/call", "tools/call ", 1), header: map[string]string{"Mcp-Name": "hidden_vault"}},
+	{name: "a method nobody knows", body: strings.Replace(call(`"name":"hidden_vault"`), "tools/call", "tools/invoke", 1), header: map[string]string{"Mcp-Method": "tools/invoke", "Mcp-Name": "hidden_vault"}},
+	{name: "a call as a task", body: call(`"name":"echo","task":{"ttl":1000}`)},
+	{name: "a task of someone's", body: `{"jsonrpc":"2.0","id":1,"method":"tasks/result","params":{{meta}"taskId":"t-1"}}`, header: map[string]string{"Mcp-Method": "tasks/result", "Mcp-Name": ""}},
+	{name: "a related task of someone's", body: `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","_meta":{"io.modelcontextprotocol/related-task":{"taskId":"t-1"}}}}`, only: legacyOnly},
+	{name: "a hidden prompt", body: strings.Replace(call(`"name":"hidden_vault"`), "tools/call", "prompts/get", 1), header: map[string]string{"Mcp-Method": "prompts/get", "Mcp-Name": "hidden_vault"}},
+	{name: "a hidden resource", body: strings.Replace(call(`"uri":"docs://hidden_vault/a"`), "tools/call", "resources/read", 1), header: map[string]string{"Mcp-Method": "resources/read", "Mcp-Name": "docs://hidden_vault/a"}},
+	{name: "a hidden resource by dot segments", body: strings.Replace(call(`"uri":"docs://shown/../hidden_vault/a"`), "tools/call", "resources/read", 1), header: map[string]string{"Mcp-Method": "resources/read", "Mcp-Name": "docs://shown/../hidden_vault/a"}},
+	{name: "a resource with an allowed name beside it", body: strings.Replace(call(`"name":"echo","uri":"docs://hidden_vault/a"`), "tools/call", "resources/read", 1), header: map[string]string{"Mcp-Method": "resources/read", "Mcp-Name": "echo"}},
+	{name: "a subscription to a hidden resource", body: strings.Replace(call(`"uri":"docs://hidden_vault/a"`), "tools/call", "resources/subscribe", 1), header: map[string]string{"Mcp-Method": "resources/subscribe", "Mcp-Name": ""}},
+	{name: "completion for a hidden prompt", body: strings.Replace(call(`"ref":{"type":"ref/prompt","name":"hidden_vault"},"argument":{"name":"a","value":"b"}`), "tools/call", "completion/complete", 1), header: map[string]string{"Mcp-Method": "completion/complete", "Mcp-Name": ""}},
+	{name: "completion for a hidden template", body: strings.Replace(call(`"ref":{"type":"ref/resource","uri":"docs://hidden_vault/{a}"},"argument":{"name":"a","value":"b"}`), "tools/call", "completion/complete", 1), header: map[string]string{"Mcp-Method": "completion/complete", "Mcp-Name": ""}},
+	{name: "completion for a prompt and a template at once", body: strings.Replace(call(`"ref":{"type":"ref/prompt","name":"shown_a","uri":"docs://hidden_vault/{a}"},"argument":{"name":"a","value":"b"}`), "tools/call", "completion/complete", 1), header: map[string]string{"Mcp-Method": "completion/complete", "Mcp-Name": ""}},
+	{name: "watching a hidden resource among others", body: strings.Replace(call(`"notifications":{"resourceSubscriptions":["docs://shown/a","docs://hidden_vault/a"]}`), "tools/call", "subscriptions/listen", 1), header: map[string]string{"Mcp-Method": "subscriptions/listen", "Mcp-Name": ""}},
+	{name: "a made-up cursor", body: strings.Replace(call(`"cursor":"hidden_vault"`), "tools/call", "tools/list", 1), header: map[string]string{"Mcp-Method": "tools/list", "Mcp-Name": ""}},
+	{name: "made-up request state", body: call(`"name":"echo","requestState":"hidden_vault"`)},
+	{name: "headers that CGI takes for ours", body: call(`"name":"echo"`), values: map[string][]string{"Mcp_Name": {"hidden_vault"}, "mcp_Name": {"hidden_vault"}, "Mcp-Name_": {"hidden_vault"}}, passes: true},
+}
+
+// honestCall has the headers of an honest call of echo.
+func honestCall(rev string) http.Header {
+	h := headersFor(rev, "tools/call", `{"name":"echo"}`)
+	if rev != "2025-03-26" {
+		h.Set("Mcp-Protocol-Version", rev)
+	}
+	return h
+}
+
+// build makes the request of an attack in a revision.
+func (a *attack) build(rev string) (http.Header, string) {
+	h := honestCall(rev)
+	for k, v := range a.header {
+		switch {
+		case v == "":
+			h.Del(k)
+		case !isModern(rev) && (k == "Mcp-Name" || k == "Mcp-Method") && strings.Contains(a.body, v):
+			// Earlier revisions don't have these headers; what agrees is left out.
+		default:
+			h.Set(k, v)
+		}
+	}
+	for k, v := range a.values {
+		h[k] = v
+	}
+	meta := metaFor(rev)
+	if meta != "" {
+		meta += ","
+	}
+	return h, strings.ReplaceAll(a.body, "{meta}", meta)
+}
+
+func TestNoRequestRunsWhatIsHidden(t *testing.T) {
+	g := newRig(t, jsonAnswer(200, `{"jsonrpc":"2.0","id":1,"result":{"content":[]}}`))
+	cases := 0
+	for _, rev := range allRevisions {
+		for _, a := range attacks {
+			if a.only != nil && !a.only(rev) {
+				continue
+			}
+			cases++
+			t.Run(rev+"/"+a.name, func(t *testing.T) {
+				before := len(g.received())
+				h, body := a.build(rev)
+				r := g.send(http.MethodPost, h, body)
+				got := g.received()[before:]
+				for _, request := range got {
+					if runsHidden(request) {
+						t.Fatalf("the upstream would run it: %v %s", request.header, request.body)
+					}
+				}
+				if !a.passes && len(got) > 0 {
+					t.Fatalf("it went on: %s", got[0].body)
+				}
+				if !a.passes && r.status < 400 && !strings.Contains(r.body, `"error"`) {
+					t.Fatalf("it was not refused: %d %s", r.status, r.body)
+				}
+			})
+		}
+	}
+	t.Logf("%d attacks × revisions: 0 executions", cases)
+}
+
+func TestAnHonestCallGoesOnAsItCame(t *testing.T) {
+	g := newRig(t, jsonAnswer(200, `{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"hello"}]}}`))
+	for _, rev := range allRevisions {
+		t.Run(rev, func(t *testing.T) {
+			h := honestCall(rev)
+			h.Set("Mcp-Param-Region", "us-west1")
+			h.Set("Cookie", "session=agent")
+			h.Set("Content-Type", ` Application/JSON ; Charset="UTF-8" `)
+			// Numbers and the order of members survive only if nothing is re-encoded.
+			_, body := (&attack{body: call(`"arguments":{"z":9007199254740993,"a":1e400,"\u0061b":"é"} , "name":"echo"`)}).build(rev)
+			r := g.send(http.MethodPost, h, body)
+			if want := `{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"hello"}]}}`; r.status != 200 || r.body != want {
+				t.Fatalf("answered %d %s", r.status, r.body)
+			}
+			got := g.received()[len(g.received())-1]
+			if string(got.body) != body || got.length != int64(len(body)) {
+				t.Fatalf("the upstream got %d bytes: %s", got.length, got.body)
+			}
+			for k, want := range map[string]string{
+				"Content-Type": "application/json", "Accept-Encoding": "identity", "Mcp-Param-Region": "us-west1",
+				"Authorization": "", "Cookie": "", "Mcp-Protocol-Version": h.Get("Mcp-Protocol-Version"), "Mcp-Name": h.Get("Mcp-Name"), "Accept": h.Get("Accept"),
+			} {
+				if got.header.Get(k) != want {
+					t.Errorf("%s: %q went on, want %q", k, got.header.Get(k), want)
+				}
+			}
+			if o := g.last(); o.Decision != Allow || o.Name != "echo" || !o.HasTarget || o.Method != "tools/call" || o.Status != 200 || o.UpstreamStatus != 200 || o.Protocol != rev || o.Upstream <= 0 || !strings.Contains(o.Rule, "member") {
+				t.Errorf("outcome %+v", o)
+			}
+		})
+	}
+}
+
+func TestDenialsAreWordedAsForWhatDoesNotExist(t *testing.T) {
+	g := newRig(t, jsonAnswer(200, `{}`))
+	for _, rev := range allRevisions {
+		notFound := -32002
+		if isModern(rev) {
+			notFound = -32602
+		}
+		for _, c := range []struct {
+			method, params string
+			code           int
+			message        string
+		}{
+			{"tools/call", `{"name":"hidden_vault"}`, -32602, "Unknown tool: hidden_vault"},
+			{"tools/call", `{"name":"no \"such\" tool"}`, -32602, `Unknown tool: no "such" tool`},
+			{"prompts/get", `{"name":"hidden_vault"}`, -32602, "Unknown prompt: hidden_vault"},
+			{"resources/read", `{"uri":"docs://hidden_vault/a"}`, notFound, "Resource not found"},
+		} {
+			t.Run(fmt.Sprintf("%s/%s/%s", rev, c.method, c.params), func(t *testing.T) {
+				r := g.post(rev, c.method, c.params)
+				r.wantError(t, 200, c.code)
+				if id, _, message := r.rpcError(t); message != c.message || string(id) != "1" {
+					t.Errorf("answered id %s with %q", id, message)
+				}
+				if o := g.last(); o.Decision != Deny || !o.HasTarget || o.UpstreamStatus != 0 || o.Rule == "" {
+					t.Errorf("outcome %+v", o)
+				}
+			})
+		}
+	}
+	if n := len(g.received()); n != 0 {
+		t.Errorf("the upstream got %d requests", n)
+	}
+}
+
+func TestUnknownMethodsAreRefusedUnlessThePolicyHasThem(t *testing.T) {
+	g := newRig(t, jsonAnswer(200, `{"jsonrpc":"2.0","id":1,"result":{}}`))
+	for _, rev := range allRevisions {
+		status := 200
+		if isModern(rev) {
+			status = 404
+		}
+		refused := []string{"ext/other", "tasks/get", "tasks/list", "tasks/cancel", "sampling/createMessage", "tools/call/", "constructor"}
+		if isModern(rev) {
+			refused = append(refused, "initialize", "ping", "logging/setLevel", "resources/subscribe", "resources/unsubscribe")
+		} else {
+			refused = append(refused, "server/discover", "subscriptions/listen")
+		}
+		for _, method := range refused {
+			g.post(rev, method, `{}`).wantError(t, status, -32601)
+		}
+		if n := len(g.received()); n != 0 {
+			t.Fatalf("%s: %d requests went on", rev, n)
+		}
+		if r := g.post(rev, "ext/ping", `{}`); r.status != 200 || !strings.Contains(r.body, "result") {
+			t.Errorf("%s: a method of the policy: %d %s", rev, r.status, r.body)
+		}
+		g.seen = nil
+	}
+}
+
+func TestMalformedBodiesGetTheProtocolsOwnError(t *testing.T) {
+	g := newRig(t, jsonAnswer(200, `{}`))
+	for _, c := range []struct {
+		name, body string
+		code       int
+	}{
+		{"nothing", ``, -32700},
+		{"not JSON", `{`, -32700},
+		{"a string", `"tools/list"`, -32600},
+		{"an empty batch", `[]`, -32600},
+		{"no method", `{"jsonrpc":"2.0","id":1}`, -32600},
+		{"JSON-RPC 1.0", `{"id":1,"method":"tools/list"}`, -32600},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			g.send(http.MethodPost, http.Header{"Content-Type": {"application/json"}}, c.body).wantError(t, 400, c.code)
+			if o := g.last(); o.Decision != Refuse || o.Reason == "" || o.Status != 400 {
+				t.Errorf("outcome %+v", o)
+			}
+		})
+	}
+}
+
+func TestBodiesAreBounded(t *testing.T) {
+	g := newRig(t, jsonAnswer(200, `{"jsonrpc":"2.0","id":1,"result":{}}`), func(c *Config) { c.MaxBody = 1000 })
+	fits := `{"jsonrpc":"2.0","id":1,"method":"ping","params":{"a":"` + strings.Repeat("a", 1000) + `"}}`
+	fits = strings.Replace(fits, strings.Repeat("a", len(fits)-1000), "", 1)
+	if r := g.send(http.MethodPost, honestLegacy(), fits); len(fits) != 1000 || r.status != 200 {
+		t.Fatalf("%d bytes: %d %s", len(fits), r.status, r.body)
+	}
+	g.send(http.MethodPost, honestLegacy(), fits+" ").wantError(t, 413, -32600)
+
+	// Without a Content-Length, only reading shows how long it is.
+	req, _ := http.NewRequest(http.MethodPost, g.front.URL, struct{ *strings.Reader }{strings.NewReader(fits + " ")})
+	req.Header, req.ContentLength = honestLegacy(), -1
+	res, err := g.front.Client().Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if res.StatusCode != 413 {
+		t.Errorf("chunked: %d", res.StatusCode)
+	}
+	if n := len(g.received()); n != 1 {
+		t.Errorf("the upstream got %d requests", n)
+	}
+}
+
+// honestLegacy has the headers of a client of revision 2025-03-26.
+func honestLegacy() http.Header { return headersFor("2025-03-26", "ping", "{}") }
+
+func TestHeadersOfRevision20260728(t *testing.T) {
+	g := newRig(t, jsonAnswer(200, `{"jsonrpc":"2.0","id":1,"result":{}}`))
+	const rev = "2026-07-28"
+	body := message(rev, "1", "tools/call", `{"name":"echo"}`)
+	for _, c := range []struct {
+		name         string
+		header       string
+		values       []string
+		body         string
+		status, code int
+	}{
+		{name: "as they must be", status: 200},
+		{name: "name in Base64", header: "Mcp-Name", values: []string{"=?base64?ZWNobw==?="}, status: 200},
+		{name: "name between spaces", header: "Mcp-Name", values: []string{"  echo\t"}, status: 200},
+		{name: "no name", header: "Mcp-Name", status: 400, code: -32020},
+		{name: "no method", header: "Mcp-Method", status: 400, code: -32020},
+		{name: "no version", header: "Mcp-Protocol-Version", status: 400, code: -32020},
+		{name: "markers of Base64 in capitals", header: "Mcp-Name", values: []string{"=?BASE64?ZWNobw==?="}, status: 400, code: -32020},
+		{name: "name in another case", header: "Mcp-Name", values: []string{"Echo"}, status: 400, code: -32020},
+		{name: "method in another case", header: "Mcp-Method", values: []string{"TOOLS/CALL"}, status: 400, code: -32020},
+		{name: "an older version", header: "Mcp-Protocol-Version", values: []string{"2025-06-18"}, status: 400, code: -32020},
+		{name: "a version that is unknown to both", header: "Mcp-Protocol-Version", values: []string{"v999"}, body: strings.Replace(body, rev, "v999", 1), status: 400, code: -32022},
+		{name: "an unknown version in the body alone", body: strings.Replace(body, rev, "v999", 1), status: 400, code: -32020},
+		{name: "no _meta", body: `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo"}}`, status: 400, code: -32602},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h := headersFor(rev, "tools/call", `{"name":"echo"}`)
+			if c.header != "" {
+				h[c.header] = c.values
+			}
+			if c.body == "" {
+				c.body = body
+			}
+			r := g.send(http.MethodPost, h, c.body)
+			if c.code == 0 {
+				if r.status != c.status {
+					t.Fatalf("answered %d %s", r.status, r.body)
+				}
+				return
+			}
+			r.wantError(t, c.status, c.code)
+			if id, _, _ := r.rpcError(t); string(id) != "1" {
+				t.Errorf("answered id %s", id)
+			}
+		})
+	}
+	r := g.send(http.MethodPost, http.Header{"Content-Type": {"application/json"}, "Mcp-Protocol-Version": {"v999"}}, `{"jsonrpc":"2.0","id":"a","method":"ping"}`)
+	if want := `{"jsonrpc":"2.0","id":"a","error":{"code":-32022,"message":"Unsupported protocol version","data":{"supported":["2026-07-28","2025-11-25","2025-06-18","2025-03-26"],"requested":"v999"}}}`; r.body != want {
+		t.Errorf("got %s", r.body)
+	}
+}

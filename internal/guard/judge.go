@@ -1,0 +1,171 @@
+package guard
+
+import (
+	"strings"
+
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/jsonrpc"
+	"github.com/mcpgateway/caddy-mcp-gateway/policy"
+)
+
+// verdict is what became of one message on its way in.
+type verdict struct {
+	refusal *refusal       // nil if it may go on
+	edits   []jsonrpc.Edit // handles to open on the way
+
+	named    bool // it names something the policy was asked about
+	kind     policy.Kind
+	name     string
+	rule     string
+	observed bool // the policy denies it and is only observed
+}
+
+// rights returns what applies to the caller now, and whether denials are only
+// observed.
+func (x *exchange) rights() (*policy.View, bool) {
+	p, s := x.g.cfg.Policy(), x.subject()
+	if p == nil || s == nil {
+		return new(policy.View), false
+	}
+	return p.View(s, x.g.cfg.Server), x.g.cfg.Observe || p.Observe()
+}
+
+// subject returns the caller as they are now, nil if their grant has ended.
+func (x *exchange) subject() *policy.Subject {
+	if x.caller.Subject == nil {
+		return nil
+	}
+	return x.caller.Subject()
+}
+
+// allowsMethod reports whether the policy lets a method outside the specification pass.
+func (x *exchange) allowsMethod(name string) bool {
+	if withheld[name] {
+		return false
+	}
+	p := x.g.cfg.Policy()
+	return p != nil && p.AllowsMethod(name)
+}
+
+// judge says whether a message may go on.
+func (x *exchange) judge(m *jsonrpc.Message) verdict {
+	if m.RelatedTask.Set || len(m.Params.WatchedTasks) > 0 {
+		return verdict{refusal: invalid("Unknown task")} // none was ever handed out
+	}
+	if m.Kind == jsonrpc.Result || m.Kind == jsonrpc.Failure {
+		return verdict{refusal: x.answerRefused()}
+	}
+	spec, known := methods[m.Method]
+	if !known && x.allowsMethod(m.Method) {
+		return verdict{}
+	}
+	if !known || spec.eras&x.rev.eras() == 0 || spec.kind != m.Kind {
+		return verdict{refusal: unknownMethod(x.rev, m.Kind, m.Method)}
+	}
+	if m.Params.Task != nil {
+		return verdict{refusal: unknownMethod(x.rev, m.Kind, m.Method+" as a task")}
+	}
+	v := x.decide(m, spec.target)
+	if v.refusal == nil {
+		v.refusal = x.openHandles(m, spec, &v)
+	}
+	return v
+}
+
+// answerRefused says why an answer of the client's to a request of the server's
+// may not go on, nil if it may. Without a session nothing says whose request it
+// answers; revision 2026-07-28 has no such answers.
+func (x *exchange) answerRefused() *refusal {
+	switch {
+	case x.rev.eras() == modern:
+		return malformed("An answer is not a request")
+	case !x.claims.session.set:
+		return malformed("An answer needs the session of what it answers")
+	}
+	return nil
+}
+
+// decide asks the policy about what the message names.
+func (x *exchange) decide(m *jsonrpc.Message, t target) verdict {
+	p := &m.Params
+	switch t {
+	case tool:
+		return x.one(policy.Tool, p.Name, "name")
+	case prompt:
+		return x.one(policy.Prompt, p.Name, "name")
+	case resource:
+		return x.one(policy.Resource, p.URI, "uri")
+	case reference:
+		switch {
+		case p.RefType.Value == "ref/prompt" && !p.RefURI.Set:
+			return x.one(policy.Prompt, p.RefName, "ref.name")
+		case p.RefType.Value == "ref/resource" && !p.RefName.Set:
+			return x.template(p.RefURI)
+		}
+		return verdict{refusal: invalid("Invalid params: ref")}
+	case watches:
+		var v verdict
+		for _, uri := range p.Subscriptions {
+			if v = x.one(policy.Resource, uri, "notifications.resourceSubscriptions"); v.refusal != nil {
+				return v
+			}
+		}
+		return v
+	}
+	return verdict{}
+}
+
+// one asks about one name. where is the member that has to have it.
+func (x *exchange) one(kind policy.Kind, name jsonrpc.Text, where string) verdict {
+	if !name.Set || name.Value == "" {
+		return verdict{refusal: invalid("Invalid params: " + where)}
+	}
+	view, observe := x.rights()
+	d := view.Decide(kind, name.Value)
+	v := verdict{named: true, kind: kind, name: name.Value, rule: d.Rule}
+	switch {
+	case d.Allowed:
+	case observe:
+		v.observed = true
+	default:
+		v.refusal = hidden(x.rev, kind, name.Value)
+	}
+	return v
+}
+
+// template asks about the reference of completion/complete, which is a URI
+// template or a URI without variables. The latter may be known as a resource.
+func (x *exchange) template(uri jsonrpc.Text) verdict {
+	v := x.one(policy.Template, uri, "ref.uri")
+	if (v.refusal != nil || v.observed) && v.named && !strings.Contains(uri.Value, "{") {
+		if r := x.one(policy.Resource, uri, "ref.uri"); r.refusal == nil && !r.observed {
+			return r
+		}
+	}
+	return v
+}
+
+// openHandles notes the edits that put the upstream's handles in the place of ours.
+func (x *exchange) openHandles(m *jsonrpc.Message, spec method, v *verdict) *refusal {
+	for _, h := range [...]struct {
+		text    jsonrpc.Text
+		is      bool
+		purpose string
+		foreign string
+	}{
+		{m.Params.Cursor, spec.pages, purposeCursor, "Invalid cursor"},
+		{m.Params.RequestState, spec.resume, purposeState, "Invalid request state"},
+	} {
+		if !h.text.Set {
+			continue
+		}
+		if !h.is {
+			return invalid(h.foreign)
+		}
+		plain, refused := x.open(h.purpose, h.text.Value, func() *refusal { return invalid(h.foreign) })
+		if refused != nil {
+			return refused
+		}
+		v.edits = append(v.edits, h.text.Replace(plain))
+	}
+	return nil
+}

@@ -1,0 +1,101 @@
+package guard
+
+import "github.com/mcpgateway/caddy-mcp-gateway/internal/jsonrpc"
+
+// eras says in which kind of revision a method exists.
+type eras uint8
+
+const (
+	legacy eras = 1 << iota // with sessions: 2025-11-25 and earlier
+	modern                  // without: 2026-07-28 and later
+	always = legacy | modern
+)
+
+// target says what a request names, and so what the policy is asked about.
+type target uint8
+
+const (
+	nothing   target = iota
+	tool             // params.name
+	prompt           // params.name
+	resource         // params.uri
+	reference        // params.ref: a prompt, or a resource template
+	watches          // params.notifications.resourceSubscriptions: resources
+)
+
+// method is what the guard knows of a method that a client may send.
+type method struct {
+	kind   jsonrpc.Kind
+	eras   eras
+	target target
+	named  bool // revision 2026-07-28 requires Mcp-Name
+	pages  bool // params.cursor is a handle of the upstream's
+	resume bool // params.requestState is one
+}
+
+// methods has every method of every revision that a client may send. A method of
+// the specification that is not here is not offered, even if the policy's list of
+// further methods has its name: see withheld.
+var methods = map[string]method{
+	"initialize":      {kind: jsonrpc.Request, eras: legacy},
+	"ping":            {kind: jsonrpc.Request, eras: legacy},
+	"server/discover": {kind: jsonrpc.Request, eras: modern},
+
+	"tools/list": {kind: jsonrpc.Request, eras: always, pages: true},
+	"tools/call": {kind: jsonrpc.Request, eras: always, target: tool, named: true, resume: true},
+
+	"prompts/list": {kind: jsonrpc.Request, eras: always, pages: true},
+	"prompts/get":  {kind: jsonrpc.Request, eras: always, target: prompt, named: true, resume: true},
+
+	"resources/list":           {kind: jsonrpc.Request, eras: always, pages: true},
+	"resources/templates/list": {kind: jsonrpc.Request, eras: always, pages: true},
+	"resources/read":           {kind: jsonrpc.Request, eras: always, target: resource, named: true, resume: true},
+	"resources/subscribe":      {kind: jsonrpc.Request, eras: legacy, target: resource},
+	"resources/unsubscribe":    {kind: jsonrpc.Request, eras: legacy, target: resource},
+
+	"completion/complete":  {kind: jsonrpc.Request, eras: always, target: reference},
+	"subscriptions/listen": {kind: jsonrpc.Request, eras: modern, target: watches},
+	"logging/setLevel":     {kind: jsonrpc.Request, eras: legacy},
+
+	"notifications/initialized":        {kind: jsonrpc.Notification, eras: legacy},
+	"notifications/cancelled":          {kind: jsonrpc.Notification, eras: always},
+	"notifications/progress":           {kind: jsonrpc.Notification, eras: legacy},
+	"notifications/roots/list_changed": {kind: jsonrpc.Notification, eras: legacy},
+}
+
+// withheld are the methods of the specification and its extensions that the guard
+// does not judge, and those that only a server sends. No policy lets them pass.
+var withheld = set(
+	"tasks/get", "tasks/list", "tasks/result", "tasks/cancel", "tasks/update",
+	"notifications/tasks/status", "notifications/tasks",
+	"sampling/createMessage", "elicitation/create", "roots/list",
+	"notifications/message", "notifications/elicitation/complete",
+	"notifications/tools/list_changed", "notifications/prompts/list_changed",
+	"notifications/resources/list_changed", "notifications/resources/updated",
+	"notifications/subscriptions/acknowledged",
+)
+
+// asks are the requests a server may send a client on a stream. From 2026-07-28 on
+// there are none: they travel within results.
+var asks = set("ping", "sampling/createMessage", "elicitation/create", "roots/list")
+
+// tells are the notifications a server may send a client.
+var tells = set(
+	"notifications/cancelled",
+	"notifications/progress",
+	"notifications/message",
+	"notifications/elicitation/complete",
+	"notifications/tools/list_changed",
+	"notifications/prompts/list_changed",
+	"notifications/resources/list_changed",
+	"notifications/resources/updated",
+	"notifications/subscriptions/acknowledged",
+)
+
+func set(names ...string) map[string]bool {
+	m := make(map[string]bool, len(names))
+	for _, name := range names {
+		m[name] = true
+	}
+	return m
+}

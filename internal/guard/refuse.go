@@ -1,0 +1,176 @@
+package guard
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/jsonrpc"
+	"github.com/mcpgateway/caddy-mcp-gateway/policy"
+)
+
+// refusal is an answer of our own in the place of the server's.
+type refusal struct {
+	status   int    // HTTP
+	code     int    // JSON-RPC
+	message  string // for the client
+	data     []byte // raw JSON for it; nil for none
+	decision string // of the Outcome
+	reason   string // for the log; the message if empty
+	allow    string // methods, with 405
+}
+
+// protocol makes a refusal of what the protocol does not permit.
+func protocol(status, code int, message string) *refusal {
+	return &refusal{status: status, code: code, message: message, decision: Refuse}
+}
+
+// malformed refuses a body that is not one unambiguous message.
+func malformed(message string) *refusal {
+	return protocol(http.StatusBadRequest, jsonrpc.CodeInvalidRequest, message)
+}
+
+// mismatch refuses headers that are missing, malformed or say something else than
+// the body (revision 2026-07-28, "Server Validation").
+func mismatch(what string) *refusal {
+	return protocol(http.StatusBadRequest, jsonrpc.CodeHeaderMismatch, "Header mismatch: "+what)
+}
+
+// invalid refuses parameters that a server would not understand.
+func invalid(what string) *refusal {
+	return protocol(http.StatusOK, jsonrpc.CodeInvalidParams, what)
+}
+
+// unsupported refuses a revision we do not know.
+func unsupported(version string) *refusal {
+	r := protocol(http.StatusBadRequest, jsonrpc.CodeUnsupportedVersion, "Unsupported protocol version")
+	r.data = append(r.data, `{"supported":`+supported+`,"requested":`...)
+	r.data = append(jsonrpc.AppendString(r.data, clip(version)), '}')
+	return r
+}
+
+// unknownMethod refuses a method that the revision does not have or the guard does
+// not judge. What has no id gets no JSON-RPC answer, so HTTP says it.
+func unknownMethod(v revision, kind jsonrpc.Kind, name string) *refusal {
+	status := http.StatusOK
+	switch {
+	case v.eras() == modern:
+		status = http.StatusNotFound
+	case kind == jsonrpc.Notification:
+		status = http.StatusBadRequest
+	}
+	return protocol(status, jsonrpc.CodeMethodNotFound, "Method not found: "+clip(name))
+}
+
+// lostSession says that a session is not this caller's, or not at all. Some clients
+// start a new one only if the code is this one.
+func lostSession() *refusal {
+	return protocol(http.StatusNotFound, jsonrpc.CodeSession, "Session not found")
+}
+
+// hidden says of something the caller may not see what a server says of something
+// that does not exist.
+func hidden(v revision, kind policy.Kind, name string) *refusal {
+	r := &refusal{status: http.StatusOK, code: jsonrpc.CodeInvalidParams, decision: Deny, reason: "the policy does not allow it"}
+	switch kind {
+	case policy.Tool:
+		r.message = "Unknown tool: " + clip(name)
+	case policy.Prompt:
+		r.message = "Unknown prompt: " + clip(name)
+	default:
+		if v.eras() == legacy {
+			r.code = jsonrpc.CodeResourceNotFound
+		}
+		r.message = "Resource not found"
+		r.data = append(jsonrpc.AppendString([]byte(`{"uri":`), clip(name)), '}')
+	}
+	return r
+}
+
+// unavailable is the answer when something we depend on failed. The client gets a
+// number to report; why is for the log.
+func (x *exchange) unavailable(status int, reason string) *refusal {
+	message := "The MCP server could not answer"
+	if status == http.StatusServiceUnavailable {
+		message = "The gateway could not handle the request"
+	}
+	return &refusal{
+		status: status, code: jsonrpc.CodeInternal, decision: Failed, reason: reason,
+		message: message + " (request id " + x.out.RequestID + ")",
+	}
+}
+
+// clip bounds what a client's own text costs in an answer to it.
+func clip(s string) string {
+	const most = 1 << 10
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
+}
+
+// refuse answers the request. id is raw JSON, nil if there is none to answer.
+func (x *exchange) refuse(id []byte, r *refusal) {
+	x.note(r)
+	if r.allow != "" {
+		x.w.Header().Set("Allow", r.allow)
+	}
+	x.reply(r.status, r.append(nil, id, x.headerEra()))
+}
+
+// note keeps what was refused, and why, for the Outcome.
+func (x *exchange) note(r *refusal) {
+	x.out.Decision, x.out.Reason = r.decision, r.reason
+	if r.reason == "" {
+		x.out.Reason = r.message
+	}
+}
+
+// append appends the error response. Without an id, revision 2026-07-28 leaves the
+// member out where JSON-RPC 2.0 §5 writes null.
+func (r *refusal) append(dst, id []byte, era eras) []byte {
+	if id != nil || era == legacy {
+		return jsonrpc.AppendError(dst, id, r.code, r.message, r.data)
+	}
+	dst = append(dst, `{"jsonrpc":"2.0","error":{"code":`...)
+	dst = strconv.AppendInt(dst, int64(r.code), 10)
+	dst = append(dst, `,"message":`...)
+	dst = jsonrpc.AppendString(dst, r.message)
+	if r.data != nil {
+		dst = append(append(dst, `,"data":`...), r.data...)
+	}
+	return append(dst, "}}"...)
+}
+
+// reply writes a whole JSON answer.
+func (x *exchange) reply(status int, body []byte) {
+	h := x.w.Header()
+	h[headerContentType] = []string{typeJSON}
+	h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	guarded(h)
+	x.out.Status = status
+	x.w.WriteHeader(status)
+	if x.r.Method != http.MethodHead {
+		// An error means that the client is gone, which its context says, too.
+		_, _ = x.w.Write(body)
+	}
+}
+
+// empty writes an answer without a body.
+func (x *exchange) empty(status int) {
+	h := x.w.Header()
+	h["Content-Length"] = []string{"0"}
+	if status == http.StatusNoContent {
+		delete(h, "Content-Length") // RFC 9110 §8.6
+	}
+	guarded(h)
+	x.out.Status = status
+	x.w.WriteHeader(status)
+}
+
+// guarded keeps browsers from guessing at an answer, and caches from keeping what
+// was filtered for one person.
+func guarded(h http.Header) {
+	h["Cache-Control"] = []string{"no-store"}
+	h["X-Content-Type-Options"] = []string{"nosniff"}
+}

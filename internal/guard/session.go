@@ -1,0 +1,109 @@
+package guard
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"strconv"
+
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/seal"
+)
+
+// Purposes of sealed handles: one sealed for a purpose does not open for another.
+const (
+	purposeSession = "mcp session"
+	purposeCursor  = "mcp cursor"
+	purposeState   = "mcp request state"
+	purposeEvent   = "mcp event"
+)
+
+// maxHandle bounds the handles that are sealed and opened, in bytes.
+const maxHandle = 8 << 10
+
+// errSealer is wrapped by errors of the sealer itself, as opposed to handles that
+// are not the caller's.
+var errSealer = errors.New("no sealer")
+
+// holder returns what handles of this caller are bound to: the person, the client
+// and the mount. Lengths keep one part from running into the next.
+func (x *exchange) holder() string {
+	if x.holderText == "" {
+		var id string
+		if s := x.caller.Subject(); s != nil {
+			id = s.ID
+		}
+		x.holderText = strconv.Itoa(len(id)) + ":" + id + strconv.Itoa(len(x.caller.Client)) + ":" + x.caller.Client + x.g.cfg.Mount
+	}
+	return x.holderText
+}
+
+// sealHandle makes a handle for the caller of what the upstream calls plain.
+func (x *exchange) sealHandle(purpose, plain string) (string, error) {
+	if len(plain) > maxHandle {
+		return "", fault("a handle that is too long")
+	}
+	s, err := x.g.cfg.Sealer()
+	if err != nil {
+		return "", errors.Join(errSealer, err)
+	}
+	return s.Seal(purpose, x.holder(), []byte(plain)), nil
+}
+
+// openHandle returns what the upstream calls the handle that the caller has.
+func (x *exchange) openHandle(purpose, text string) (string, error) {
+	if len(text) > 2*maxHandle {
+		return "", seal.ErrForeign
+	}
+	s, err := x.g.cfg.Sealer()
+	if err != nil {
+		return "", errors.Join(errSealer, err)
+	}
+	plain, err := s.Open(purpose, x.holder(), text)
+	return string(plain), err
+}
+
+// open opens a handle and makes the refusal if it is not the caller's.
+func (x *exchange) open(purpose, text string, foreign func() *refusal) (string, *refusal) {
+	plain, err := x.openHandle(purpose, text)
+	switch {
+	case err == nil:
+		return plain, nil
+	case errors.Is(err, errSealer):
+		return "", x.unavailable(503, err.Error())
+	}
+	return "", foreign()
+}
+
+// openSession opens the session that the headers name, if they name one. Revision
+// 2026-07-28 has no sessions and says to ignore the header.
+func (x *exchange) openSession() *refusal {
+	if !x.claims.session.set || x.rev.eras() == modern {
+		return nil
+	}
+	plain, refused := x.open(purposeSession, x.claims.session.value, lostSession)
+	if refused != nil {
+		return refused
+	}
+	x.session = plain
+	x.out.Session = shortHash(plain)
+	return nil
+}
+
+// sessionFor returns the handle for the session that an answer names: the one the
+// caller has if it is the same, since some clients take another for another session.
+func (x *exchange) sessionFor(plain string) (string, error) {
+	if plain == "" || !visible(plain) {
+		return "", fault("a session id that is not visible ASCII")
+	}
+	if plain == x.session && x.claims.session.set {
+		return x.claims.session.value, nil
+	}
+	x.out.Session = shortHash(plain)
+	return x.sealHandle(purposeSession, plain)
+}
+
+// shortHash names a session in the log without giving it away.
+func shortHash(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return hex.EncodeToString(sum[:6])
+}

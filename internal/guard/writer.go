@@ -1,0 +1,138 @@
+package guard
+
+import (
+	"bufio"
+	"errors"
+	"net"
+	"net/http"
+	"strconv"
+)
+
+// What an answerWriter does with the bytes of an answer.
+const (
+	undecided  = iota
+	collecting // a JSON answer, read whole before any of it goes on
+	streaming  // an event stream
+	draining   // answered already, or nothing to answer with
+)
+
+// maxDrain is how much of an answer that does not pass is read, so that the
+// upstream's connection can be used again.
+const maxDrain = 64 << 10
+
+var (
+	errTooLarge = errors.New("guard: the upstream's answer is too large")
+	errUnwanted = errors.New("guard: the upstream's answer does not pass")
+)
+
+// answerWriter is the ResponseWriter that the upstream's answer is written to.
+//
+// It decides at the final WriteHeader what may go on. It has neither Unwrap nor
+// ReadFrom, so nothing gets around it, and Hijack and the 101 that goes with it are
+// refused. Headers of the upstream's stay in a map of its own; those that go on are
+// picked one by one, since they would count for the origin of our consent pages.
+type answerWriter struct {
+	x       *exchange
+	header  http.Header
+	mode    int
+	status  int
+	buf     []byte // the JSON answer so far
+	f       *filter
+	stream  *stream
+	control *http.ResponseController
+	drained int
+	dirty   bool // something, be it the header, was written since the last flush
+}
+
+var (
+	_ http.ResponseWriter             = (*answerWriter)(nil)
+	_ http.Flusher                    = (*answerWriter)(nil)
+	_ http.Hijacker                   = (*answerWriter)(nil)
+	_ interface{ FlushError() error } = (*answerWriter)(nil)
+)
+
+// Header returns the upstream's headers.
+func (a *answerWriter) Header() http.Header { return a.header }
+
+// WriteHeader decides what becomes of the answer. Informational answers go on
+// without headers; Switching Protocols would end inspection and does not.
+func (a *answerWriter) WriteHeader(status int) {
+	switch {
+	case a.mode != undecided:
+	case status == http.StatusSwitchingProtocols:
+		a.x.out.UpstreamStatus = status
+		a.fail("it switched protocols")
+	case status < 200:
+		a.x.w.WriteHeader(status)
+	default:
+		a.status, a.x.out.UpstreamStatus = status, status
+		a.decide()
+	}
+}
+
+// Write takes a piece of the answer's body.
+func (a *answerWriter) Write(p []byte) (int, error) {
+	if a.mode == undecided {
+		a.WriteHeader(http.StatusOK)
+	}
+	switch a.mode {
+	case collecting:
+		if int64(len(a.buf)+len(p)) > a.x.g.cfg.MaxAnswer {
+			a.fail("it is larger than max_answer")
+			return 0, errTooLarge
+		}
+		if a.buf == nil {
+			a.buf = a.room(len(p))
+		}
+		a.buf = append(a.buf, p...)
+		return len(p), nil
+	case streaming:
+		return len(p), a.stream.write(p)
+	}
+	if a.drained += len(p); a.drained > maxDrain {
+		return 0, errUnwanted
+	}
+	return len(p), nil
+}
+
+// room returns memory for the answer, as much as the upstream said it will be.
+func (a *answerWriter) room(least int) []byte {
+	size := least
+	if v := a.header["Content-Length"]; len(v) == 1 {
+		if n, err := strconv.Atoi(v[0]); err == nil && n > size && int64(n) <= a.x.g.cfg.MaxAnswer {
+			size = n
+		}
+	}
+	return buffers.get(size)
+}
+
+// FlushError sends on what a stream has written. Nothing else is sent before it is
+// complete, so for anything else there is nothing to do: a flush must not commit
+// an answer that is not decided.
+func (a *answerWriter) FlushError() error {
+	if a.mode != streaming || !a.dirty {
+		return nil
+	}
+	a.dirty = false
+	return a.control.Flush()
+}
+
+// Flush is FlushError for those who only know http.Flusher.
+func (a *answerWriter) Flush() { _ = a.FlushError() }
+
+// Hijack refuses: what is said on a connection of their own could not be read.
+func (a *answerWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	return nil, nil, http.ErrNotSupported
+}
+
+// send writes to the client and flushes.
+func (a *answerWriter) send(p []byte) error {
+	if len(p) == 0 {
+		return nil
+	}
+	a.dirty = true
+	if _, err := a.x.w.Write(p); err != nil {
+		return err
+	}
+	return a.FlushError()
+}
