@@ -32,6 +32,9 @@ func (d *Document) UnmarshalJSON(data []byte) error {
 			err = errors.New("there is something after the policy's value")
 		}
 	}
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
 	if err != nil {
 		return mistake(start, "%v", err)
 	}

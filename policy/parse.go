@@ -99,6 +99,8 @@ func syntaxError(file string, data []byte, err error) error {
 		if yamlParser.MatchString(message) {
 			at.Line++
 		}
+		// What is missing at the end is missing from the last line, not from the one after it.
+		at.Line = min(at.Line, 1+bytes.Count(bytes.TrimRight(data, "\r\n"), []byte("\n")))
 	}
 	switch {
 	case strings.Contains(message, "alphabetic or numeric character"):
