@@ -1,0 +1,181 @@
+package caddymodule
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/audit"
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/oauth"
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/pages"
+	"github.com/mcpgateway/caddy-mcp-gateway/policy"
+)
+
+func init() { caddy.RegisterModule(App{}) }
+
+// App is the part of the MCP gateway that all guarded servers share: the OAuth authorization server that MCP clients sign
+// people in with, the identity providers behind it, the role policy, and the store for grants. The servers themselves
+// are guarded by the HTTP handler `mcp_gateway`.
+type App struct {
+	// The public origin of the authorization server, such as https://mcp.example.com: one string everywhere, without a
+	// slash at the end. Plain http is for loopback only. Required.
+	Issuer string `json:"issuer,omitempty"`
+
+	// The path below which the OAuth endpoints stand. Default: /.
+	OAuthPath string `json:"oauth_path,omitempty"`
+
+	// The resource that a client means that names none, as the URL clients use. Needed only for such clients, where there
+	// is more than one.
+	DefaultResource string `json:"default_resource,omitempty"`
+
+	// The places where people sign in, in the order they are offered.
+	IdentitiesRaw []json.RawMessage `json:"identities,omitempty" caddy:"namespace=mcp_gateway.identity inline_key=module"`
+
+	// The role policy. Either this or policy_file is required.
+	Policy *policy.Document `json:"policy,omitempty"`
+
+	// A file with the role policy, in YAML. It is read whenever the config is loaded.
+	PolicyFile string `json:"policy_file,omitempty"`
+
+	// Where grants, codes, clients and keys are kept. Default: caddy, which is Caddy's configured storage.
+	StoreRaw json.RawMessage `json:"store,omitempty" caddy:"namespace=mcp_gateway.stores inline_key=module"`
+
+	// Whether a person who has once allowed a client something is asked again: once, or always. Clients that can't be
+	// told apart, because the answer goes to the person's own machine, are asked about every time. Default: once.
+	Consent string `json:"consent,omitempty"`
+
+	// How long an access token is good. Default: 1h.
+	AccessTokenTTL caddy.Duration `json:"access_token_ttl,omitempty"`
+
+	// How long a refresh token may lie unused. Default: 30d.
+	RefreshTokenTTL caddy.Duration `json:"refresh_token_ttl,omitempty"`
+
+	// How long a refresh token goes on working after the one that replaced it was used: clients refresh in parallel, and
+	// lose answers. Default: 2m.
+	RefreshGrace caddy.Duration `json:"refresh_grace,omitempty"`
+
+	// How old a person's roles may be before the identity provider is asked again. Default: 5m.
+	IdentityRefresh caddy.Duration `json:"identity_refresh,omitempty"`
+
+	// How old they may be while the identity provider is down. Default: 1h.
+	IdentityMaxStale caddy.Duration `json:"identity_max_stale,omitempty"`
+
+	// The OAuth clients.
+	Clients Clients `json:"clients,omitzero"`
+
+	// The web origins whose pages may talk to the servers from a browser. A port may be a star.
+	// Default: http://localhost:* and http://127.0.0.1:*.
+	Origins []string `json:"origins,omitempty"`
+
+	// Where decisions are recorded. Default: log, which is the logger mcp_gateway.audit.
+	AuditRaw []json.RawMessage `json:"audit,omitempty" caddy:"namespace=mcp_gateway.audit inline_key=module"`
+
+	logger  *zap.Logger
+	now     func() time.Time
+	issuer  origin
+	drained []*caddyhttp.Server // those that end the streams when they shut down
+	origins originList
+	policy  *policy.Policy
+	auditor audit.Sink
+	oauth   *oauth.Server
+	sites   *survey
+	streams *streams
+	seq     uint64   // later configs have higher ones
+	shared  *runtime // nil until provisioned
+	key     string   // of shared
+
+	storeConfig string // StoreRaw, which loading the module clears
+
+	stop    context.CancelFunc
+	stopped chan struct{} // closed once the background work has ended
+}
+
+// CaddyModule returns the Caddy module information.
+func (App) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "mcp_gateway", New: func() caddy.Module { return new(App) }}
+}
+
+// Provision sets up the app. It runs for `caddy validate` too, so it makes no key, writes nothing and calls nobody.
+func (app *App) Provision(ctx caddy.Context) error {
+	app.logger = ctx.Logger()
+	app.now = time.Now
+	app.streams = new(streams)
+	app.setDefaults()
+	if err := app.check(); err != nil {
+		return err
+	}
+	if err := registerMetrics(ctx.GetMetricsRegistry()); err != nil {
+		return err
+	}
+
+	var err error
+	if app.policy, err = app.loadPolicy(); err != nil {
+		return err
+	}
+	mentions := app.Clients.mentions()
+	providers, named, err := app.loadIdentities(ctx)
+	if err != nil {
+		return err
+	}
+	if err := checkMentions(app.policy, append(mentions, named...)); err != nil {
+		return err
+	}
+	kept, err := app.loadStore(ctx)
+	if err != nil {
+		return err
+	}
+	if app.auditor, err = app.loadAudit(ctx); err != nil {
+		return err
+	}
+	clients, err := app.Clients.resolved()
+	if err != nil {
+		return err
+	}
+	if len(providers) == 0 && len(clients) == 0 {
+		return errors.New("identity is missing: nobody could sign in; add identity workos or identity local")
+	}
+	if err := app.join(ctx, kept); err != nil {
+		return err
+	}
+	consent := oauth.ConsentOnce
+	if app.Consent == "always" {
+		consent = oauth.ConsentAlways
+	}
+	app.oauth, err = oauth.New(oauth.Config{
+		Issuer:          app.issuer.String(),
+		Path:            app.OAuthPath,
+		Resources:       app.resources,
+		DefaultResource: app.DefaultResource,
+		Providers:       providers,
+		Store:           kept,
+		Sealer:          app.shared.sealer,
+		Dynamic:         app.Clients.Dynamic == nil || *app.Clients.Dynamic,
+		Static:          clients,
+		Consent:         consent,
+		AccessTTL:       time.Duration(app.AccessTokenTTL),
+		RefreshTTL:      time.Duration(app.RefreshTokenTTL),
+		RefreshGrace:    time.Duration(app.RefreshGrace),
+		IdentityRefresh: time.Duration(app.IdentityRefresh),
+		MaxStale:        time.Duration(app.IdentityMaxStale),
+		Abilities:       app.abilities,
+		Audit:           app.auditor,
+		Logger:          app.logger.Named("oauth"),
+		Now:             app.now,
+		Pages:           pages.New(),
+	})
+	return err
+}
+
+// Interface guards.
+var (
+	_ caddy.App             = (*App)(nil)
+	_ caddy.Provisioner     = (*App)(nil)
+	_ caddy.CleanerUpper    = (*App)(nil)
+	_ caddyfile.Unmarshaler = (*App)(nil)
+)

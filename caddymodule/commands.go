@@ -1,0 +1,5 @@
+package caddymodule
+
+import (
+	_ "github.com/mcpgateway/caddy-mcp-gateway/cmd/mcp" // `caddy mcp …` comes with the plugin
+)

@@ -1,0 +1,179 @@
+package caddymodule
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/identity"
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/identity/local"
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/identity/workos"
+)
+
+func init() {
+	caddy.RegisterModule(WorkOS{})
+	caddy.RegisterModule(Local{})
+}
+
+// Identity is a guest module of the namespace mcp_gateway.identity: a place where people sign in.
+type Identity interface {
+	// Provider returns the provisioned identity provider.
+	Provider() identity.Provider
+}
+
+// WorkOS signs people in through WorkOS AuthKit, or through one of WorkOS' other sign-in pages.
+type WorkOS struct {
+	// The client ID of the WorkOS environment. Required. Placeholders are resolved when the config is provisioned.
+	ClientID string `json:"client_id,omitempty"`
+
+	// The API key of the environment (WorkOS' guide for Cloudflare calls it client secret). Required. Use a placeholder
+	// such as {env.WORKOS_API_KEY}, so that the key stays out of the config.
+	APIKey string `json:"api_key,omitempty"`
+
+	// The organizations whose members are let in, in order of preference. Either this or any_organization is required.
+	Organizations []string `json:"organizations,omitempty"`
+
+	// Let in the members of every organization of the environment.
+	AnyOrganization bool `json:"any_organization,omitempty"`
+
+	// The sign-in page: authkit, or one of WorkOS' OAuth providers, such as GoogleOAuth. Default: authkit.
+	SignIn string `json:"provider,omitempty"`
+
+	// An SSO connection (conn_…), instead of a provider.
+	Connection string `json:"connection,omitempty"`
+
+	// The origin of the WorkOS API, for tests against the emulator. Default: https://api.workos.com.
+	BaseURL string `json:"base_url,omitempty"`
+
+	provider *workos.Provider
+}
+
+// CaddyModule returns the Caddy module information.
+func (WorkOS) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "mcp_gateway.identity.workos", New: func() caddy.Module { return new(WorkOS) }}
+}
+
+// Provision resolves the secrets. It calls nobody.
+func (w *WorkOS) Provision(ctx caddy.Context) error {
+	config := workos.Config{
+		AnyOrganization: w.AnyOrganization,
+		Provider:        w.SignIn,
+		Connection:      w.Connection,
+		Logger:          ctx.Logger(),
+	}
+	var err error
+	if config.ClientID, err = resolve("client_id of identity workos", w.ClientID); err != nil {
+		return err
+	}
+	if config.APIKey, err = resolve("api_key of identity workos", w.APIKey); err != nil {
+		return err
+	}
+	if config.Organizations, err = resolveAll("organization of identity workos", w.Organizations); err != nil {
+		return err
+	}
+	if w.BaseURL != "" {
+		if config.BaseURL, err = resolve("base_url of identity workos", w.BaseURL); err != nil {
+			return err
+		}
+	}
+	if w.AnyOrganization {
+		ctx.Logger().Warn("identity workos lets in the members of every organization of this WorkOS environment; name organizations to narrow it")
+	}
+	if w.provider, err = workos.New(config); err != nil {
+		return fmt.Errorf("identity workos: %w", err)
+	}
+	return nil
+}
+
+// Provider implements Identity.
+func (w *WorkOS) Provider() identity.Provider { return w.provider }
+
+// Local signs in the people named in the config, by password.
+type Local struct {
+	// The people who may sign in.
+	Users []LocalUser `json:"users,omitempty"`
+
+	provider *local.Provider
+}
+
+// LocalUser is one person of identity local.
+type LocalUser struct {
+	// What the person types. Required.
+	Name string `json:"name,omitempty"`
+
+	// The bcrypt hash of the password, as `caddy hash-password` prints it. Required.
+	Hash string `json:"hash,omitempty"`
+
+	// The e-mail address; policies and logs show it.
+	Email string `json:"email,omitempty"`
+
+	// What pages call the person. Default: the name.
+	DisplayName string `json:"display_name,omitempty"`
+
+	// The roles of the policy the person has.
+	Roles []string `json:"roles,omitempty"`
+
+	// The permissions of the policy the person has.
+	Permissions []string `json:"permissions,omitempty"`
+
+	rightsAt []mention
+}
+
+// CaddyModule returns the Caddy module information.
+func (Local) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "mcp_gateway.identity.local", New: func() caddy.Module { return new(Local) }}
+}
+
+// Provision resolves the hashes.
+func (l *Local) Provision(ctx caddy.Context) error {
+	users := make([]local.User, len(l.Users))
+	for i, user := range l.Users {
+		hash, err := resolve("password hash of user "+user.Name, user.Hash)
+		if err != nil {
+			return err
+		}
+		users[i] = local.User{
+			Name:        user.Name,
+			Hash:        hash,
+			Email:       user.Email,
+			DisplayName: user.DisplayName,
+			Roles:       user.Roles,
+			Permissions: user.Permissions,
+		}
+	}
+	var err error
+	if l.provider, err = local.New(users, time.Now); err != nil {
+		return fmt.Errorf("identity local: %w", err)
+	}
+	return nil
+}
+
+// Provider implements Identity.
+func (l *Local) Provider() identity.Provider { return l.provider }
+
+// mentions returns the roles and permissions that users are given.
+func (l *Local) mentions() []mention {
+	var all []mention
+	for _, user := range l.Users {
+		if user.rightsAt != nil {
+			all = append(all, user.rightsAt...)
+			continue
+		}
+		all = append(all, mentionRights("user "+user.Name, user.Roles, user.Permissions)...)
+	}
+	return all
+}
+
+// Interface guards.
+var (
+	_ caddy.Provisioner     = (*WorkOS)(nil)
+	_ caddyfile.Unmarshaler = (*WorkOS)(nil)
+	_ Identity              = (*WorkOS)(nil)
+
+	_ caddy.Provisioner     = (*Local)(nil)
+	_ caddyfile.Unmarshaler = (*Local)(nil)
+	_ Identity              = (*Local)(nil)
+	_ mentioner             = (*Local)(nil)
+)

@@ -1,0 +1,99 @@
+package caddymodule
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+)
+
+// sweepInterval is how often expired records are looked for.
+const sweepInterval = 10 * time.Minute
+
+// Start makes this config's policy the one that also streams of earlier configs obey, and begins the background work.
+func (app *App) Start() error {
+	if app.sites == nil {
+		app.logger.Warn("no site has an mcp_gateway directive, so nobody can reach the authorization server or any MCP server")
+	}
+	app.shared.enter(app.seq, app.policy)
+	running.Store(app)
+
+	ctx, stop := context.WithCancel(context.Background())
+	app.stop = stop
+	app.stopped = make(chan struct{})
+	go func() {
+		defer close(app.stopped)
+		app.background(ctx)
+	}()
+	return nil
+}
+
+// background sweeps the store and ends the streams of people whose grants have ended, until ctx ends.
+func (app *App) background(ctx context.Context) {
+	// Nodes that share a store and were started together don't all sweep at once.
+	sweep := time.NewTimer(time.Minute + rand.N(sweepInterval))
+	defer sweep.Stop()
+	recheck := time.NewTicker(recheckInterval)
+	defer recheck.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-recheck.C:
+			app.streams.recheck()
+		case <-sweep.C:
+			if err := app.oauth.Sweep(ctx); err != nil && !errors.Is(err, context.Canceled) {
+				app.logger.Warn("removing expired records failed; it will be tried again", zap.Error(err))
+			}
+			sweep.Reset(sweepInterval + rand.N(sweepInterval/10))
+		}
+	}
+}
+
+// drainOnShutdown has the streams ended when a server begins to shut down. Stop would be too late: Caddy waits for open
+// requests before it stops the next app. It is a server's hook, not ours alone, so that HTTP/3 is covered too.
+func (app *App) drainOnShutdown(http *caddyhttp.App, server *caddyhttp.Server) {
+	if slices.Contains(app.drained, server) {
+		return
+	}
+	app.drained = append(app.drained, server)
+	server.RegisterOnShutdown(func() { app.streams.drain(jitter(time.Duration(http.GracePeriod))) })
+}
+
+// jitter is over how long streams are ended, well within the grace period (0: there is none).
+func jitter(grace time.Duration) time.Duration {
+	if caddy.Exiting() {
+		return 0 // nobody is left to come back to
+	}
+	if grace > 0 {
+		return min(maxJitter, grace/4)
+	}
+	return maxJitter
+}
+
+// Stop ends the background work. Requests that are under way finish after it, since Caddy stops apps in no order, and
+// lets a replaced config's requests finish: nothing they need is taken away here.
+func (app *App) Stop() error {
+	running.CompareAndSwap(app, nil)
+	if app.stop != nil {
+		app.stop()
+		<-app.stopped
+		app.stop = nil
+	}
+	app.shared.leave(app.seq)
+	return nil
+}
+
+// Cleanup gives back what Provision took. It also runs after a Provision that failed half way.
+func (app *App) Cleanup() error {
+	if app.shared == nil {
+		return nil
+	}
+	app.shared.leave(app.seq)
+	return app.part()
+}

@@ -1,0 +1,110 @@
+package caddymodule
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/oauth"
+)
+
+// metrics are the collectors of all configs of the process: a reload makes a new registry, and counting goes on.
+var metrics = struct {
+	requests, decisions *prometheus.CounterVec
+	overhead, upstream  *prometheus.HistogramVec
+	streams             *prometheus.GaugeVec
+}{
+	requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: "caddy", Subsystem: "mcp_gateway", Name: "requests_total",
+		Help: "Requests to MCP endpoints, by server, MCP method and outcome.",
+	}, []string{"server", "method", "outcome"}),
+	decisions: prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: "caddy", Subsystem: "mcp_gateway", Name: "decisions_total",
+		Help: "Policy decisions on tools, prompts, resources and templates.",
+	}, []string{"server", "kind", "decision"}),
+	overhead: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Namespace: "caddy", Subsystem: "mcp_gateway", Name: "overhead_seconds",
+		Help:    "Time spent in the gateway, without the MCP server.",
+		Buckets: []float64{.00001, .000025, .00005, .0001, .00025, .0005, .001, .0025, .005, .01, .05, .1, .5, 1},
+	}, []string{"server"}),
+	upstream: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Namespace: "caddy", Subsystem: "mcp_gateway", Name: "upstream_seconds",
+		Help:    "Time until the MCP server's answer was complete; streams are left out.",
+		Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60},
+	}, []string{"server"}),
+	streams: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Namespace: "caddy", Subsystem: "mcp_gateway", Name: "streams",
+		Help: "Long-lived answers that are open.",
+	}, []string{"server"}),
+}
+
+// registerMetrics adds the collectors to a config's registry.
+func registerMetrics(registry *prometheus.Registry) error {
+	if registry == nil {
+		return nil
+	}
+	for _, collector := range []prometheus.Collector{
+		metrics.requests, metrics.decisions, metrics.overhead, metrics.upstream, metrics.streams,
+	} {
+		var already prometheus.AlreadyRegisteredError
+		if err := registry.Register(collector); err != nil && !errors.As(err, &already) {
+			return err
+		}
+	}
+	return nil
+}
+
+// methodLabels are the MCP methods that metrics tell apart. What else a client makes up, of which there is no end, is
+// counted as "other".
+var methodLabels = map[string]bool{
+	"initialize": true, "ping": true, "server/discover": true,
+	"tools/list": true, "tools/call": true, "prompts/list": true, "prompts/get": true,
+	"resources/list": true, "resources/read": true, "resources/templates/list": true,
+	"resources/subscribe": true, "resources/unsubscribe": true, "subscriptions/listen": true,
+	"completion/complete": true, "logging/setLevel": true,
+	"tasks/get": true, "tasks/list": true, "tasks/result": true, "tasks/cancel": true, "tasks/update": true,
+	"batch": true, http.MethodGet: true, http.MethodDelete: true, http.MethodPost: true, http.MethodHead: true,
+}
+
+// methodLabel returns the label of a method.
+func methodLabel(method string) string {
+	switch {
+	case methodLabels[method]:
+		return method
+	case strings.HasPrefix(method, "notifications/"):
+		return "notification"
+	}
+	return "other"
+}
+
+// count adds a finished request to the metrics.
+func (rec *record) count(took time.Duration) {
+	server, outcome := rec.handler.Server, &rec.outcome
+	metrics.requests.WithLabelValues(server, methodLabel(outcome.Method), outcome.Decision).Inc()
+	if outcome.HasTarget {
+		metrics.decisions.WithLabelValues(server, outcome.Kind.String(), outcome.Decision).Inc()
+	}
+	metrics.overhead.WithLabelValues(server).Observe(max(0, took-outcome.Upstream).Seconds())
+	if outcome.UpstreamStatus != 0 && rec.request.Method == http.MethodPost {
+		metrics.upstream.WithLabelValues(server).Observe(outcome.Upstream.Seconds())
+	}
+}
+
+// countRefused adds a request whose caller isn't known to the metrics.
+func countRefused(server, method string, err error) {
+	outcome := "unauthorized"
+	if errors.Is(err, oauth.ErrUnavailable) {
+		outcome = "unavailable"
+	}
+	metrics.requests.WithLabelValues(server, methodLabel(method), outcome).Inc()
+}
+
+// countStream counts a stream that opens; the function it returns counts that it has closed.
+func countStream(server string) func() {
+	gauge := metrics.streams.WithLabelValues(server)
+	gauge.Inc()
+	return gauge.Dec
+}

@@ -1,0 +1,241 @@
+package caddymodule
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/guard"
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/jsonrpc"
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/oauth"
+	"github.com/mcpgateway/caddy-mcp-gateway/policy"
+)
+
+// allowedMethods are the HTTP methods of an MCP endpoint.
+const allowedMethods = "GET, POST, DELETE, OPTIONS"
+
+// ServeHTTP serves the OAuth endpoints, the metadata of the mount, and the mount itself. All else is for the next handler.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	path := sentPath(r)
+	if path == h.Mount || len(path) == len(h.Mount)+1 && path[len(h.Mount)] == '/' && path[:len(h.Mount)] == h.Mount {
+		if h.Mount != "" {
+			return h.serveMount(w, r)
+		}
+	}
+	if h.oauthHere && h.app.oauth.Handles(path) {
+		switch at := h.seatFor(r); {
+		case at == nil:
+			return misdirected(w)
+		case at.isIssuer:
+			h.app.oauth.ServeHTTP(w, r)
+			return nil
+		}
+	}
+	if h.Mount == "" {
+		return next.ServeHTTP(w, r)
+	}
+	if rest, found := strings.CutPrefix(path, metadataPath); found {
+		if served, err := h.serveMetadata(w, r, rest); served {
+			return err
+		}
+	}
+	if h.below(path) || r.URL.Path != path && h.below(r.URL.Path) {
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		http.Error(w, "Not found", http.StatusNotFound)
+		return nil
+	}
+	return next.ServeHTTP(w, r)
+}
+
+// below reports whether a path that isn't the mount could be taken for it, or for something below it: such a path never
+// reaches an upstream. Mounts nested in this one look after themselves.
+func (h *Handler) below(path string) bool {
+	folded := fold(path)
+	if !within(folded, h.folded) {
+		return false
+	}
+	for _, at := range h.seats {
+		for _, nested := range at.nested {
+			if within(folded, nested) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// serveMetadata serves the protected resource metadata of the mount (RFC 9728 section 3). rest is the path after the
+// well-known name; where it is empty, the client wants to know of the only mount, or of the default one.
+func (h *Handler) serveMetadata(w http.ResponseWriter, r *http.Request, rest string) (served bool, err error) {
+	rest, slash := strings.CutSuffix(rest, "/")
+	if rest != "" && rest != h.Mount {
+		return false, nil
+	}
+	at := h.seatFor(r)
+	switch {
+	case at == nil:
+		return true, misdirected(w)
+	case rest == "" && !at.alone && !at.fallback:
+		return false, nil
+	}
+	h.app.oauth.ServeResourceMetadata(w, r, at.resource, slash && rest != "")
+	return true, nil
+}
+
+// seatFor returns the seat whose Host the request names, or nil if it is none of ours: a name that an attacker has
+// pointed at us (DNS rebinding), or another site's. The port may be the public one or the one the request came in at.
+func (h *Handler) seatFor(r *http.Request) *seat {
+	host, port, err := net.SplitHostPort(r.Host)
+	if err != nil {
+		host, port = strings.TrimSuffix(strings.TrimPrefix(r.Host, "["), "]"), ""
+	}
+	for _, at := range h.seats {
+		if !strings.EqualFold(host, at.host) {
+			if at.isAlso(host) {
+				return at
+			}
+			continue
+		}
+		switch {
+		case port == at.port:
+			return at
+		case port == "" && (at.port == "443" || at.port == "80"):
+			return at
+		case port != "" && port == localPort(r):
+			return at
+		}
+	}
+	return nil
+}
+
+// isAlso reports whether requests for a seat may come with this host, though it isn't the public one.
+func (at *seat) isAlso(host string) bool {
+	return slices.ContainsFunc(at.also, func(pattern string) bool { return coversHost(pattern, strings.ToLower(host)) })
+}
+
+// localPort returns the port that the request came in at.
+func localPort(r *http.Request) string {
+	address, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	if !ok {
+		return ""
+	}
+	_, port, _ := net.SplitHostPort(address.String())
+	return port
+}
+
+// serveMount serves a request to the MCP endpoint.
+func (h *Handler) serveMount(w http.ResponseWriter, r *http.Request) error {
+	at := h.seatFor(r)
+	if at == nil {
+		return misdirected(w)
+	}
+	if !h.checkOrigin(w, r, at) {
+		return nil
+	}
+	switch r.Method {
+	case http.MethodOptions:
+		preflight(w, r)
+		return nil
+	case http.MethodGet, http.MethodPost, http.MethodDelete, http.MethodHead:
+	default:
+		w.Header().Set("Allow", allowedMethods)
+		refuse(w, http.StatusMethodNotAllowed, "method not allowed")
+		return nil
+	}
+	// h2c is what some HTTP clients offer with every request; an offer may be ignored (RFC 9110 section 7.8). Other
+	// protocols would be tunnels.
+	if upgrade := r.Header.Get("Upgrade"); upgrade != "" && !strings.EqualFold(upgrade, "h2c") {
+		refuse(w, http.StatusBadRequest, "this endpoint speaks no other protocol")
+		return nil
+	}
+	access, err := h.app.oauth.Authenticate(r.Context(), r, at.resource)
+	if err != nil {
+		h.app.oauth.Challenge(w, r, at.resource, err)
+		countRefused(h.Server, r.Method, err)
+		return nil
+	}
+	return h.serveCaller(w, r, at, access)
+}
+
+// serveCaller serves a request whose caller is known.
+func (h *Handler) serveCaller(w http.ResponseWriter, r *http.Request, at *seat, access *oauth.Access) (err error) {
+	record := newRecord(h, r, access)
+	// A copy of the answer that breaks off panics, and is recorded like any other.
+	defer record.finish()
+	caller := guard.Caller{
+		Subject: h.subject(r, at, access),
+		Grant:   access.GrantID,
+		Client:  access.ClientID,
+	}
+	return h.guard.Serve(&record.outcome, w, r, caller, func(w http.ResponseWriter, out *http.Request) error {
+		if !longLived(out) {
+			return h.proxy(w, out)
+		}
+		alive := func() bool { return caller.Subject() != nil }
+		ctx, done := h.app.streams.start(out.Context(), alive)
+		defer done()
+		defer countStream(h.Server)()
+		return h.proxy(w, out.WithContext(ctx))
+	})
+}
+
+// longLived reports whether the answer to a judged request stays open for as long as the client likes. A subscription
+// names itself in Mcp-Method, which the guard has compared with the body (revision 2026-07-28 requires the header).
+func longLived(r *http.Request) bool {
+	return r.Method == http.MethodGet || r.Header.Get("Mcp-Method") == "subscriptions/listen"
+}
+
+// subjectAge is how long what an access token stands for is taken to be the same within one request.
+const subjectAge = time.Second
+
+// subject returns what the guard asks for every message: who the caller is now, with the roles of now, and nil once the
+// token or its grant has ended.
+func (h *Handler) subject(r *http.Request, at *seat, access *oauth.Access) func() *policy.Subject {
+	type reading struct {
+		subject *policy.Subject
+		at      time.Time
+	}
+	var latest atomic.Pointer[reading]
+	latest.Store(&reading{access.Subject, h.app.now()})
+	return func() *policy.Subject {
+		last, now := latest.Load(), h.app.now()
+		if now.Sub(last.at) < subjectAge {
+			return last.subject
+		}
+		access, err := h.app.oauth.Authenticate(context.WithoutCancel(r.Context()), r, at.resource)
+		switch {
+		case errors.Is(err, oauth.ErrUnavailable):
+			return last.subject // it was good a moment ago; how long that holds is the business of oauth
+		case err != nil:
+			return nil
+		}
+		latest.Store(&reading{access.Subject, now})
+		return access.Subject
+	}
+}
+
+// misdirected answers a request for a Host that isn't ours.
+func misdirected(w http.ResponseWriter) error {
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	http.Error(w, "This host is not served here", http.StatusMisdirectedRequest)
+	return nil
+}
+
+// refuse answers a request to an MCP endpoint that isn't even looked at. The body is a JSON-RPC error without an id, as
+// the Streamable HTTP transport has it.
+func refuse(w http.ResponseWriter, status int, message string) {
+	header := w.Header()
+	header.Set("Content-Type", "application/json")
+	header.Set("Cache-Control", "no-store")
+	header.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	// An error here means that the client has gone.
+	_, _ = w.Write(jsonrpc.AppendError(nil, nil, jsonrpc.CodeInvalidRequest, message, nil))
+}

@@ -1,0 +1,116 @@
+package caddymodule
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+)
+
+// transport stands around the reverse proxy's own. It makes the last changes to a request, which the proxy leaves no
+// other place for, and ends the streams that the gateway ends.
+type transport struct {
+	http.RoundTripper
+	keepHost, keepVia bool   // header_up sets them
+	defaultPort       string // which Host leaves out
+}
+
+// wrapTransport puts a transport around the proxy's.
+func wrapTransport(inner http.RoundTripper, touched map[string]bool) *transport {
+	t := &transport{RoundTripper: inner, keepHost: touched["Host"], keepVia: touched["Via"], defaultPort: defaultPort("http")}
+	if tls, ok := inner.(reverseproxy.TLSTransport); ok && tls.TLSEnabled() {
+		t.defaultPort = defaultPort("https")
+	}
+	return t
+}
+
+// hostOf returns the Host that an upstream is asked for: its own, not the one that the agent sent to us.
+func (t *transport) hostOf(r *http.Request) string {
+	dial, ok := reverseproxy.GetDialInfo(r.Context())
+	switch {
+	case !ok:
+		return "" // that of the URL
+	case caddy.IsUnixNetwork(dial.Network) || caddy.IsFdNetwork(dial.Network):
+		return "localhost"
+	case dial.Port == t.defaultPort:
+		return origin{host: dial.Host}.authority()
+	}
+	return dial.Address
+}
+
+// RoundTrip implements http.RoundTripper. The request is the proxy's own copy, made for this attempt, so it is changed in
+// place.
+func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	if !t.keepVia {
+		delete(r.Header, "Via")
+	}
+	if !t.keepHost {
+		r.Host = t.hostOf(r)
+	}
+	// The proxy wraps bodies, and the HTTP transport takes only a plain one to be in memory, in which case head and body
+	// leave in one write. And a retry has to begin at the beginning again.
+	if r.Body != nil && r.GetBody != nil {
+		body, err := r.GetBody()
+		if err != nil {
+			return nil, err
+		}
+		r.Body = body
+	}
+	st, _ := r.Context().Value(streamKey{}).(*stream)
+	res, err := t.RoundTripper.RoundTrip(r)
+	if st == nil {
+		return res, err
+	}
+	if err != nil {
+		if st.ended.Load() {
+			err = errStreamEnded
+		}
+		return nil, err
+	}
+	res.Body = &streamBody{res.Body, st}
+	return res, nil
+}
+
+// streamBody is the body of a stream. It comes to its end when the gateway ends the stream.
+type streamBody struct {
+	io.ReadCloser
+	stream *stream
+}
+
+// Read implements io.Reader.
+func (b *streamBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) && b.stream.ended.Load() {
+		err = io.EOF
+	}
+	return n, err
+}
+
+// ProxyProtocolEnabled implements reverseproxy.ProxyProtocolTransport.
+func (t *transport) ProxyProtocolEnabled() bool {
+	inner, ok := t.RoundTripper.(reverseproxy.ProxyProtocolTransport)
+	return ok && inner.ProxyProtocolEnabled()
+}
+
+// RequiresContentLength implements reverseproxy.ContentLengthRequiredTransport.
+func (t *transport) RequiresContentLength() bool {
+	inner, ok := t.RoundTripper.(reverseproxy.ContentLengthRequiredTransport)
+	return ok && inner.RequiresContentLength()
+}
+
+// OverrideHealthCheckScheme implements reverseproxy.HealthCheckSchemeOverriderTransport.
+func (t *transport) OverrideHealthCheckScheme(base *url.URL, port string) {
+	if inner, ok := t.RoundTripper.(reverseproxy.HealthCheckSchemeOverriderTransport); ok {
+		inner.OverrideHealthCheckScheme(base, port)
+	}
+}
+
+// Interface guards.
+var (
+	_ reverseproxy.ProxyProtocolTransport              = (*transport)(nil)
+	_ reverseproxy.ContentLengthRequiredTransport      = (*transport)(nil)
+	_ reverseproxy.HealthCheckSchemeOverriderTransport = (*transport)(nil)
+)
