@@ -1,0 +1,116 @@
+package oauth
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"slices"
+	"sync"
+
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/identity"
+)
+
+// localProvider has alice with the password secret, and asks for no browser.
+type localProvider struct {
+	mu      sync.Mutex
+	roles   []string
+	failure error // of the next calls to Refresh
+	rotated []byte
+	calls   int
+	gate    chan struct{} // Refresh waits for it, if it is there
+	sent    [][]byte      // sessions that were shown
+}
+
+func newLocalProvider() *localProvider { return &localProvider{roles: []string{"admin"}} }
+
+func (p *localProvider) Name() string  { return "local" }
+func (p *localProvider) Label() string { return "Local users" }
+
+func (p *localProvider) Verify(_ context.Context, user, password string) (*identity.Person, error) {
+	switch {
+	case user == "limited":
+		return nil, &identity.RateLimited{}
+	case user == "outsider":
+		return nil, &identity.Denied{Reason: "You are in no organization that may use this."}
+	case user == "down":
+		return nil, &identity.Unavailable{Err: errors.New("connection refused")}
+	case user != "alice" || password != "secret":
+		return nil, identity.ErrCredentials
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return &identity.Person{
+		Provider: "local", ID: "alice", Email: "alice@example.com", Name: "Alice", Org: "org_1", Roles: slices.Clone(p.roles), Session: []byte("session-0"),
+	}, nil
+}
+
+func (p *localProvider) Refresh(_ context.Context, person *identity.Person) (*identity.Person, error) {
+	p.mu.Lock()
+	gate := p.gate
+	p.calls++
+	p.sent = append(p.sent, slices.Clone(person.Session))
+	p.mu.Unlock()
+	if gate != nil {
+		<-gate
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	next := *person
+	if p.failure != nil {
+		if p.rotated == nil {
+			return nil, p.failure
+		}
+		next.Session = p.rotated
+		return &next, p.failure
+	}
+	next.Roles, next.Session = slices.Clone(p.roles), append(slices.Clone(person.Session), '+')
+	return &next, nil
+}
+
+// set changes what the provider will say.
+func (p *localProvider) set(failure error, roles ...string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.failure = failure
+	if roles != nil {
+		p.roles = roles
+	}
+}
+
+// asked is how often Refresh was called.
+func (p *localProvider) asked() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.calls
+}
+
+// hostedProvider signs people in elsewhere; its codes are the names of people.
+type hostedProvider struct{ started, finished int }
+
+func newHostedProvider() *hostedProvider { return new(hostedProvider) }
+
+func (p *hostedProvider) Name() string  { return "hosted" }
+func (p *hostedProvider) Label() string { return "Hosted" }
+
+func (p *hostedProvider) Start(_ context.Context, in identity.Start) (string, []byte, error) {
+	p.started++
+	q := url.Values{"state": {in.State}, "redirect_uri": {in.RedirectURI}, "login_hint": {in.LoginHint}}
+	return "https://idp.example/authorize?" + q.Encode(), []byte("verifier of " + in.State), nil
+}
+
+func (p *hostedProvider) Finish(_ context.Context, in identity.Finish) (*identity.Person, error) {
+	p.finished++
+	if string(in.Secret) != "verifier of "+in.Query.Get("state") || in.RedirectURI != testIssuer+"/callback" {
+		return nil, identity.ErrCallback
+	}
+	switch code := in.Query.Get("code"); code {
+	case "":
+		return nil, identity.ErrCallback
+	case "outsider":
+		return nil, &identity.Denied{Reason: "You are in no organization that may use this."}
+	case "down":
+		return nil, &identity.Unavailable{Err: errors.New("connection refused")}
+	default:
+		return &identity.Person{Provider: "hosted", ID: code, Email: code + "@example.com", Roles: []string{"member"}}, nil
+	}
+}
