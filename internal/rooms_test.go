@@ -1,0 +1,280 @@
+// Package internal_test holds the plan of the house: which rooms there are, and which of them may know which. Imports go downwards only:
+//
+//	caddymodule, cmd                  know Caddy
+//	guard, oauth, upstream            the wings, which do not know each other
+//	policy and all others             the ground floor, which does not know the wings
+package internal_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/mcpgateway/caddy-mcp-gateway/"
+
+// rooms are the folders below internal, with those below them. One that is in the plan need not be there yet.
+var rooms = map[string][]string{
+	"audit":    {},
+	"catalog":  {},
+	"guard":    {},
+	"identity": {"local", "oidc", "workos"},
+	"jsonrpc":  {},
+	"oauth":    {},
+	"pages":    {},
+	"peers":    {}, // the programs that tests run against
+	"seal":     {},
+	"sse":      {},
+	"store":    {"caddystore", "redisstore", "storetest"},
+	"upstream": {},
+}
+
+// tops are the top-level folders that may hold packages.
+var tops = []string{"caddymodule", "cmd", "internal", "policy"}
+
+var (
+	wings  = []string{"internal/guard", "internal/oauth", "internal/upstream"}
+	ground = []string{
+		"policy", "internal/audit", "internal/catalog", "internal/identity", "internal/jsonrpc", "internal/pages", "internal/seal", "internal/sse", "internal/store",
+	}
+	// testOnly are what tests are made with.
+	testOnly = []string{"internal/peers", "internal/store/storetest"}
+	// libraries are all that these rooms know besides the standard library.
+	libraries = map[string][]string{
+		"policy":           {"go.yaml.in/yaml/v3"},
+		"internal/jsonrpc": {"github.com/go-json-experiment/json"},
+		"internal/sse":     {},
+	}
+	zapUsers = slices.Concat(wings, []string{"caddymodule", "internal/audit", "internal/identity"})
+)
+
+// pkg is what `go list` says about a package. Imports and Deps leave tests out.
+type pkg struct {
+	ImportPath string
+	Imports    []string // direct
+	Deps       []string // all
+}
+
+// rule is one rule of the plan. broken says whether a package in folder may not import what is called path; both are relative to the
+// module if they are in it.
+type rule struct {
+	says   string
+	deps   bool // holds for what is imported indirectly, too
+	broken func(folder, path string) bool
+}
+
+var rules = []rule{
+	{"only caddymodule and cmd know Caddy; internal/store/caddystore alone may know certmagic besides", true, func(folder, path string) bool {
+		if in(folder, "caddymodule", "cmd") || !in(path, "github.com/caddyserver") {
+			return false
+		}
+		return !in(folder, "internal/store/caddystore") || in(path, "github.com/caddyserver/caddy")
+	}},
+	{"nothing imports caddymodule but cmd/caddy: commands come with the plugin and reach the gateway through the admin API", true, func(folder, path string) bool {
+		return in(path, "caddymodule") && !in(folder, "caddymodule", "cmd/caddy")
+	}},
+	{"nothing imports cmd but caddymodule, which brings the commands", true, func(folder, path string) bool {
+		return in(path, "cmd") && !in(folder, "cmd", "caddymodule")
+	}},
+	{"the wings guard, oauth and upstream do not know each other", true, func(folder, path string) bool {
+		return in(folder, wings...) && in(path, wings...) && !slices.ContainsFunc(wings, func(wing string) bool { return in(folder, wing) && in(path, wing) })
+	}},
+	{"the ground floor does not know the wings", true, func(folder, path string) bool {
+		return in(folder, ground...) && in(path, wings...)
+	}},
+	{"policy, jsonrpc and sse know only the standard library and their one library", false, func(folder, path string) bool {
+		for room, allowed := range libraries {
+			if in(folder, room) {
+				return !isStandard(path) && !in(path, room) && !in(path, allowed...)
+			}
+		}
+		return false
+	}},
+	{"zap is for the wings, identity, audit and caddymodule", false, func(folder, path string) bool {
+		return in(path, "go.uber.org/zap") && !in(folder, zapUsers...)
+	}},
+	{"what tests are made with is for tests", true, func(folder, path string) bool {
+		return in(path, testOnly...) && !in(folder, testOnly...)
+	}},
+}
+
+// in says whether path is one of these or below one.
+func in(path string, of ...string) bool {
+	return slices.ContainsFunc(of, func(one string) bool { return path == one || strings.HasPrefix(path, one+"/") })
+}
+
+// isStandard says whether path is of the standard library: no other begins without a dot in its first part, but for this module's made relative.
+func isStandard(path string) bool {
+	first, _, _ := strings.Cut(path, "/")
+	return !strings.Contains(first, ".") && !slices.Contains(tops, first)
+}
+
+// judge returns what is wrong with a package, a sentence each.
+func judge(p pkg) []string {
+	folder := strings.TrimPrefix(p.ImportPath, module)
+	var wrong []string
+	if !in(folder, tops...) {
+		wrong = append(wrong, folder+" is a package outside of "+strings.Join(tops, ", ")+": the plan has no other top-level folders")
+	}
+	if room, below, _ := strings.Cut(strings.TrimPrefix(folder, "internal/"), "/"); in(folder, "internal") && folder != "internal" {
+		if sub, known := rooms[room]; !known || below != "" && !slices.Contains(sub, below) {
+			wrong = append(wrong, folder+" is not a room in the plan; if it should be, add it there and say what it may know")
+		}
+	}
+	for _, r := range rules {
+		for _, path := range p.Imports {
+			if r.broken(folder, strings.TrimPrefix(path, module)) {
+				wrong = append(wrong, folder+" imports "+path+", but "+r.says)
+			}
+		}
+		for _, path := range p.Deps {
+			if r.deps && !slices.Contains(p.Imports, path) && r.broken(folder, strings.TrimPrefix(path, module)) {
+				wrong = append(wrong, folder+" imports something that imports "+path+", but "+r.says)
+			}
+		}
+	}
+	return wrong
+}
+
+func TestImportsGoDownwardsOnly(t *testing.T) {
+	packages := list(t)
+	if len(packages) < 5 {
+		t.Fatalf("go list gave %d packages", len(packages))
+	}
+	for _, p := range packages {
+		for _, sentence := range judge(p) {
+			t.Error(sentence)
+		}
+	}
+}
+
+func TestEveryFolderIsInThePlan(t *testing.T) {
+	entries, err := os.ReadDir(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range entries {
+		if _, known := rooms[entry.Name()]; entry.IsDir() && !known {
+			t.Errorf("internal/%s is not a room in the plan; if it should be, add it there and say what it may know", entry.Name())
+		}
+	}
+}
+
+func TestTheRulesBite(t *testing.T) {
+	for _, c := range []struct{ folder, path, want string }{
+		{"internal/guard", "github.com/caddyserver/caddy/v2", "know Caddy"},
+		{"internal/guard", "github.com/caddyserver/certmagic", "know Caddy"},
+		{"internal/store/caddystore", "github.com/caddyserver/caddy/v2/modules/caddyhttp", "know Caddy"},
+		{"internal/store", "github.com/caddyserver/certmagic", "know Caddy"},
+		{"policy", "github.com/caddyserver/caddy/v2", "know Caddy"},
+		{"internal/oauth", module + "caddymodule", "nothing imports caddymodule"},
+		{"cmd/mcp", module + "caddymodule", "nothing imports caddymodule"},
+		{"internal/peers", module + "cmd/mcp", "nothing imports cmd"},
+		{"internal/guard", module + "internal/oauth", "do not know each other"},
+		{"internal/oauth", module + "internal/guard", "do not know each other"},
+		{"internal/upstream", module + "internal/guard", "do not know each other"},
+		{"internal/oauth", module + "internal/upstream", "do not know each other"},
+		{"internal/seal", module + "internal/oauth", "ground floor"},
+		{"internal/identity/workos", module + "internal/guard", "ground floor"},
+		{"policy", module + "internal/upstream", "ground floor"},
+		{"policy", "github.com/go-json-experiment/json", "one library"},
+		{"policy", module + "internal/jsonrpc", "one library"},
+		{"internal/jsonrpc", "go.yaml.in/yaml/v3", "one library"},
+		{"internal/jsonrpc", module + "internal/sse", "one library"},
+		{"internal/sse", "golang.org/x/net/html", "one library"},
+		{"internal/store", "go.uber.org/zap", "zap"},
+		{"internal/seal", "go.uber.org/zap/zapcore", "zap"},
+		{"internal/oauth", module + "internal/store/storetest", "for tests"},
+		{"caddymodule", module + "internal/peers", "for tests"},
+		{"internal/util", "fmt", "not a room"},
+		{"internal/guard/deep", "fmt", "not a room"},
+		{"docs", "fmt", "top-level"},
+
+		{"internal/store/caddystore", "github.com/caddyserver/certmagic", ""},
+		{"caddymodule", "github.com/caddyserver/caddy/v2", ""},
+		{"caddymodule", module + "cmd/mcp", ""},
+		{"caddymodule/bench", module + "caddymodule", ""},
+		{"caddymodule", module + "internal/oauth", ""},
+		{"cmd/caddy", module + "caddymodule", ""},
+		{"cmd/mcp", module + "policy", ""},
+		{"internal/guard", module + "internal/jsonrpc", ""},
+		{"internal/guard", "go.uber.org/zap", ""},
+		{"internal/identity/workos", "go.uber.org/zap", ""},
+		{"internal/jsonrpc", "github.com/go-json-experiment/json/jsontext", ""},
+		{"internal/jsonrpc", "encoding/json", ""},
+		{"internal/store/storetest", "testing", ""},
+		{"policy", "go.yaml.in/yaml/v3", ""},
+	} {
+		wrong := judge(pkg{ImportPath: module + c.folder, Imports: []string{c.path}})
+		switch {
+		case c.want == "" && len(wrong) > 0:
+			t.Errorf("%s may import %s: %q", c.folder, c.path, wrong)
+		case c.want != "" && (len(wrong) != 1 && !in(c.folder, "policy") || !slices.ContainsFunc(wrong, func(s string) bool { return strings.Contains(s, c.want) })):
+			t.Errorf("%s imports %s: %q, want one sentence that says %q", c.folder, c.path, wrong, c.want)
+		}
+	}
+	indirect := pkg{ImportPath: module + "internal/pages", Imports: []string{"example.com/x"}, Deps: []string{"example.com/x", "github.com/caddyserver/caddy/v2"}}
+	if wrong := judge(indirect); len(wrong) != 1 {
+		t.Errorf("an indirect import of Caddy: %q, want one sentence", wrong)
+	}
+}
+
+// list asks the go command for all packages of the module.
+func list(t *testing.T) []pkg {
+	t.Helper()
+	read(t)
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-e", "-json=ImportPath,Imports,Deps", "./...")
+	cmd.Dir = ".."
+	out, err := cmd.Output()
+	if err != nil {
+		var exit *exec.ExitError
+		if errors.As(err, &exit) {
+			t.Fatalf("go list: %v\n%s", err, exit.Stderr)
+		}
+		t.Fatalf("go list: %v", err)
+	}
+	var packages []pkg
+	for decoder := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p pkg
+		if err := decoder.Decode(&p); errors.Is(err, io.EOF) {
+			return packages
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(p.ImportPath, "/node_modules/") {
+			packages = append(packages, p)
+		}
+	}
+}
+
+// read opens every source file of the module. The go command remembers that a test passed until a file changes that the test itself has opened; it
+// does not know what `go list` opens.
+func read(t *testing.T) {
+	t.Helper()
+	if err := filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil && errors.Is(err, fs.ErrNotExist):
+			return nil // someone else's temporary file
+		case err != nil:
+			return err
+		case entry.IsDir() && (entry.Name() == "node_modules" || len(entry.Name()) > 2 && entry.Name()[0] == '.'):
+			return filepath.SkipDir
+		case filepath.Ext(path) != ".go":
+			return nil
+		}
+		file, err := os.Open(path)
+		if err != nil {
+			return nil
+		}
+		return file.Close()
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
