@@ -103,7 +103,7 @@ type Config struct {
 	// Abilities says in plain words what a subject could do at a resource, for the consent page.
 	// Optional.
 	Abilities func(*policy.Subject, Resource) (abilities []pages.Ability, nothing bool)
-	// Contact is shown to a person whose role allows nothing. Optional.
+	// Contact says whom a person asks whose role allows nothing, such as it@example.com. Optional.
 	Contact string
 
 	// Audit takes one record for each event. Optional.

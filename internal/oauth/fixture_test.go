@@ -259,7 +259,7 @@ func (b *browser) request(method, address string, form url.Values) *http.Request
 	r := httptest.NewRequest(method, address, body)
 	if method == http.MethodPost {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		r.Header.Set("Origin", "null") // as with the referrer policy of our pages
+		r.Header.Set("Origin", testIssuer)
 		r.Header.Set("Sec-Fetch-Site", "same-origin")
 	}
 	r.Header.Set("Accept", "text/html,*/*;q=0.8")

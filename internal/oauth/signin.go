@@ -118,8 +118,12 @@ func (s *Server) signInFailed(w http.ResponseWriter, r *http.Request, tx *transa
 		if denied, ok := errors.AsType[*identity.Denied](err); ok && denied.Reason != "" {
 			text = denied.Reason
 		}
+		hint := ""
+		if s.cfg.Contact != "" {
+			hint = "If you should be able to, ask " + s.cfg.Contact + "."
+		}
 		s.record(r, ev)
-		s.pages.Message(w, pages.Message{Status: ev.status, Title: "You can't come in", Text: text, Hint: s.cfg.Contact})
+		s.pages.Message(w, pages.Message{Status: ev.status, Title: "You can't come in", Text: text, Hint: hint})
 	case errors.Is(err, identity.ErrCallback), errors.Is(err, identity.ErrCredentials), errors.Is(err, identity.ErrRateLimited):
 		ev.status = http.StatusBadRequest
 		s.record(r, ev)

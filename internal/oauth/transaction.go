@@ -177,13 +177,13 @@ func (s *Server) setCookie(w http.ResponseWriter, name, value string, ttl time.D
 	http.SetCookie(w, c)
 }
 
-// sameSite reports whether a post comes from a page of ours, as far as the browser says. One that says nothing, or whose
-// page had the referrer policy no-referrer, as ours have (Fetch then makes its Origin null), is stopped by the cookie, which
-// does not travel with a post from elsewhere, and by the token in the form.
+// sameSite reports whether a post comes from a page of ours, as far as the browser says. One that says nothing at all is
+// stopped by the cookie, which does not travel with a post from elsewhere, and by the token in the form. Our pages let the browser say
+// where a post to ourselves comes from, so that an Origin of null is somebody else's.
 func (s *Server) sameSite(r *http.Request) bool {
 	if site := r.Header.Get("Sec-Fetch-Site"); site != "" {
 		return site == "same-origin"
 	}
 	origin := r.Header.Get("Origin")
-	return origin == "" || origin == "null" || origin == s.origin
+	return origin == "" || origin == s.origin
 }
