@@ -85,6 +85,8 @@ type rig struct {
 	mu       sync.Mutex
 	answer   http.HandlerFunc // of the upstream
 	seen     []received
+	sent     int
+	ended    sync.Cond // there is another outcome
 	outcomes []Outcome
 }
 
@@ -102,6 +104,7 @@ func newRig(t *testing.T, answer http.HandlerFunc, edit ...func(*Config)) *rig {
 	t.Helper()
 	core, logs := observer.New(zap.DebugLevel)
 	g := &rig{t: t, answer: answer, logs: logs, client: "client-a"}
+	g.ended.L = &g.mu
 	g.policy.Store(compile(t, testPolicy))
 	g.subject.Store(&policy.Subject{ID: "workos:alice", Roles: []string{"member"}})
 	cfg := Config{
@@ -139,6 +142,7 @@ func (g *rig) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.mu.Lock()
 		g.outcomes = append(g.outcomes, out)
 		g.mu.Unlock()
+		g.ended.Broadcast()
 	}()
 	target, _ := url.Parse(g.upstream.URL)
 	next := func(w http.ResponseWriter, r *http.Request) (err error) {
@@ -169,13 +173,12 @@ func (g *rig) answers(h http.HandlerFunc) {
 	g.answer = h
 }
 
-// last returns the Outcome of the request that ended last.
+// last waits until every request has ended, and returns the Outcome of the last.
 func (g *rig) last() Outcome {
-	g.t.Helper()
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if len(g.outcomes) == 0 {
-		g.t.Fatal("there is no outcome")
+	for len(g.outcomes) < g.sent {
+		g.ended.Wait()
 	}
 	return g.outcomes[len(g.outcomes)-1]
 }
@@ -211,6 +214,9 @@ func (g *rig) open(ctx context.Context, method string, header http.Header, body 
 	for k, v := range header {
 		req.Header[k] = v
 	}
+	g.mu.Lock()
+	g.sent++
+	g.mu.Unlock()
 	res, err := g.front.Client().Do(req)
 	if err != nil {
 		g.t.Fatal(err)
