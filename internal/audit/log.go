@@ -17,14 +17,15 @@ const (
 // message is that of every entry; what happened is in the fields.
 const message = "audit"
 
-// Log returns a sink that writes one entry per record to logger, at level info whatever was decided: a level is no filter
-// for an audit trail. The names of the fields are
+// Log returns a sink that writes one entry per record to logger, at level info whatever was decided: a level
+// is no filter for an audit trail. The names of the fields are
 //
 //	event decision rule reason user_id email org roles impersonator client_id client_name grant_id server method kind
 //	tool (or prompt, resource, template, as kind says) request_id session protocol latency status upstream_status filtered
 //
-// Latency is written as the logger writes durations, in seconds unless Caddy's log encoder says otherwise. Empty fields are
-// left out, long ones cut. Of a URI, user information, query and fragment are left out, since secrets are often put there.
+// Latency is written as the logger writes durations, in seconds unless Caddy's log encoder says otherwise.
+// Empty fields are left out, long ones cut. Of a URI, user information, query and fragment are left out,
+// since secrets are often put there.
 func Log(logger *zap.Logger) Sink { return logSink{logger} }
 
 type logSink struct{ logger *zap.Logger }
@@ -41,8 +42,8 @@ func (s logSink) Record(r *Record) {
 	entry.Write(zap.Inline((*fields)(r)))
 }
 
-// fields writes a record without making a slice of fields first. It is a type of its own so that Record itself is not an
-// ObjectMarshaler, which a caller could log under a name and believe audited.
+// fields writes a record without making a slice of fields first. It is a type of its own so that Record
+// itself is not an ObjectMarshaler, which a caller could log under a name and believe audited.
 type fields Record
 
 // MarshalLogObject implements zapcore.ObjectMarshaler.
@@ -125,8 +126,8 @@ func cut(s string) string {
 	return s[:end] + "…"
 }
 
-// bareURI leaves out of a URI what secrets are put in: user information, query and fragment (RFC 3986 §3.2.1, §3.4, §3.5). It doesn't parse,
-// since what can't be parsed is asked for, too.
+// bareURI leaves out of a URI what secrets are put in: user information, query and fragment (RFC 3986 §3.2.1,
+// §3.4, §3.5). It doesn't parse, since what can't be parsed is asked for, too.
 func bareURI(s string) string {
 	if i := strings.IndexAny(s, "?#"); i >= 0 {
 		s = s[:i] + s[i:i+1] + "…"

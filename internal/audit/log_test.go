@@ -80,7 +80,9 @@ func TestEmptyFieldsAreLeftOut(t *testing.T) {
 }
 
 func TestTargetsHaveTheNameOfTheirKind(t *testing.T) {
-	for kind, key := range map[string]string{"tool": "tool", "prompt": "prompt", "resource": "resource", "template": "template", "": "name", "decision": "name"} {
+	for kind, key := range map[string]string{
+		"tool": "tool", "prompt": "prompt", "resource": "resource", "template": "template", "": "name", "decision": "name",
+	} {
 		got := logged(t, &Record{Event: "e", Kind: kind, Name: "n"})
 		if got[key] != "n" {
 			t.Errorf("kind %q: %v", kind, got)
@@ -144,7 +146,8 @@ func TestWhatTheNetworkSaysIsBoundedAndOnOneLine(t *testing.T) {
 	}
 }
 
-// TestTheRecordMayBeUsedAgain holds that the sink keeps nothing of a record, so that a caller may take it from a pool.
+// TestTheRecordMayBeUsedAgain holds that the sink keeps nothing of a record, so that a caller may take it
+// from a pool.
 func TestTheRecordMayBeUsedAgain(t *testing.T) {
 	var out strings.Builder
 	sink := Log(zap.New(encoder(zapcore.AddSync(&out))))

@@ -1,10 +1,12 @@
-// Package audit holds the one record that is made of every decision and of every event of the authorization server.
+// Package audit holds the one record that is made of every decision and of every event of the authorization
+// server.
 package audit
 
 import "time"
 
-// Record says who did what, through which agent, and what came of it. It holds no token, code, secret or cookie, and no arguments of calls:
-// whoever fills it in puts none in Rule or Reason either. Fields that don't apply are left zero and are then left out.
+// Record says who did what, through which agent, and what came of it. It holds no token, code, secret or
+// cookie, and no arguments of calls: whoever fills it in puts none in Rule or Reason either. Fields that
+// don't apply are left zero and are then left out.
 type Record struct {
 	Time  time.Time // when it was decided; zero: when it is recorded
 	Event string    // what was asked for: an MCP method such as "tools/call", or "token", "login", "consent", "register", …
@@ -38,8 +40,8 @@ type Record struct {
 	Filtered       int           // entries left out of lists
 }
 
-// Sink takes records. Record may be called from several goroutines; it must not block, and must not keep the pointer or
-// what it points to after it returns.
+// Sink takes records. Record may be called from several goroutines; it must not block, and must not keep the
+// pointer or what it points to after it returns.
 type Sink interface {
 	Record(r *Record)
 }

@@ -56,7 +56,8 @@ var fields = map[string]verdict{
 	"Origin":  off,
 	"Referer": off,
 
-	// From is an address of the person (RFC 9110 §10.1.2). A proof of possession (RFC 9449) is for the token and the URL of the gateway.
+	// From is an address of the person (RFC 9110 §10.1.2). A proof of possession (RFC 9449) is for the token
+	// and the URL of the gateway.
 	"From": off,
 	"Dpop": off,
 
@@ -68,7 +69,8 @@ var fields = map[string]verdict{
 	"If-Modified-Since":   off,
 	"If-Unmodified-Since": off,
 
-	// The body is in no coding, and the gateway may have changed it, so that a digest over it is wrong (RFC 9530).
+	// The body is in no coding, and the gateway may have changed it, so that a digest over it is wrong (RFC
+	// 9530).
 	"Accept-Encoding":  off,
 	"Content-Encoding": off,
 	"Content-Md5":      off,
@@ -77,9 +79,10 @@ var fields = map[string]verdict{
 	"Digest":           off,
 }
 
-// beginnings, fragments and words are of the names of fields, in lower case, that tell who someone is, prove it, or make a request another
-// one. There are too many to name each: every login proxy, CDN and framework has its own. A field that is taken off for nothing can be set
-// with header_up; one that is let through can make its sender anyone.
+// beginnings, fragments and words are of the names of fields, in lower case, that tell who someone is, prove
+// it, or make a request another one. There are too many to name each: every login proxy, CDN and framework
+// has its own. A field that is taken off for nothing can be set with header_up; one that is let through can
+// make its sender anyone.
 var beginnings = []string{
 	"sec-",         // a browser's word on its relation to us
 	"proxy-",       // for a proxy, not for what is behind it
@@ -89,25 +92,39 @@ var beginnings = []string{
 
 var fragments = []string{
 	// Credentials.
-	"auth", "cookie", "token", "jwt", "bearer", "assertion", "credential", "secret", "passw", "passphrase", "apikey", "accesskey", "signature", "session",
+	"auth", "cookie", "token", "jwt", "bearer", "assertion", "credential", "secret", "passw", "passphrase",
+	"apikey", "accesskey", "signature", "session",
 	// Who.
-	"user", "email", "login", "identity", "principal", "impersonat", "account", "tenant", "organi", "group", "permission", "entitlement",
-	"privilege", "oidc", "saml", "consumer", "employee", "person", "customer",
+	"user", "email", "login", "identity", "principal", "impersonat", "account", "tenant", "organi", "group",
+	"permission", "entitlement", "privilege", "oidc", "saml", "consumer", "employee", "person", "customer",
 	// How they came.
 	"forward", "remote", "cert", "clientip", "realip", "connecting",
 	// Another request than was judged.
 	"override", "rewrite", "original", "middleware", "internal",
 }
 
-var words = map[string]bool{
-	"key": true, "keys": true, "sso": true, "sid": true, "csrf": true, "xsrf": true, "otp": true, "pin": true, "nonce": true,
-	"uid": true, "sub": true, "subject": true, "name": true, "mail": true, "role": true, "roles": true, "org": true, "orgs": true,
-	"team": true, "teams": true, "scope": true, "scopes": true, "claim": true, "claims": true, "acl": true, "rights": true, "admin": true, "sudo": true, "act": true, "actor": true,
-	"ip": true, "ips": true, "addr": true, "address": true, "ssl": true, "tls": true, "mtls": true, "dn": true, "trust": true, "trusted": true, "verified": true,
-	"host": true, "method": true, "path": true, "uri": true, "url": true, "script": true, "prefix": true, "subrequest": true, "accel": true, "sendfile": true,
+var words = set(
+	// Credentials.
+	"key", "keys", "sso", "sid", "csrf", "xsrf", "otp", "pin", "nonce",
+	// Who.
+	"uid", "sub", "subject", "name", "mail", "role", "roles", "org", "orgs", "team", "teams", "scope",
+	"scopes", "claim", "claims", "acl", "rights", "admin", "sudo", "act", "actor", "trust", "trusted", "verified",
+	// How they came.
+	"ip", "ips", "addr", "address", "ssl", "tls", "mtls", "dn",
+	// Another request than was judged, or another server than was meant.
+	"host", "method", "path", "uri", "url", "script", "prefix", "subrequest", "accel", "sendfile",
+)
+
+func set(of ...string) map[string]bool {
+	m := make(map[string]bool, len(of))
+	for _, one := range of {
+		m[one] = true
+	}
+	return m
 }
 
-// tells says whether a name in lower case is of a field that tells who someone is, proves it, or makes a request another one.
+// tells says whether a name in lower case is of a field that tells who someone is, proves it, or makes a
+// request another one.
 func tells(name string) bool {
 	for _, beginning := range beginnings {
 		if strings.HasPrefix(name, beginning) {

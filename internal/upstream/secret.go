@@ -6,8 +6,9 @@ import (
 	"log/slog"
 )
 
-// Secret is a string that shows itself to nothing that prints, logs or encodes it; string(s) is the only way to it. In a struct, keep it in an exported field
-// or behind a pointer: package fmt prints what is in unexported ones without asking.
+// Secret is a string that shows itself to nothing that prints, logs or encodes it; string(s) is the only way
+// to it. In a struct, keep it in an exported field or behind a pointer: package fmt prints what is in
+// unexported ones without asking.
 type Secret string
 
 // redacted stands for every secret, the empty one included.

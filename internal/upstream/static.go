@@ -22,14 +22,16 @@ type Header struct {
 // Static is a set of header fields, the same in every request. It is safe for concurrent use.
 type Static struct{ fields []static }
 
-// static is one of them. The value is behind a pointer since package fmt, wherever it comes upon an unexported field, prints what is in it.
+// static is one of them. The value is behind a pointer since package fmt, wherever it comes upon an
+// unexported field, prints what is in it.
 type static struct {
 	name  string
 	value *Secret
 }
 
-// NewStatic returns credentials made of these header fields. The values are resolved already: placeholders in them are not looked at. Its errors name the
-// field and never show the value: none at all, a name that is no name or not for credentials, one there twice, a value that can't be sent.
+// NewStatic returns credentials made of these header fields. The values are resolved already: placeholders in
+// them are not looked at. Its errors name the field and never show the value: none at all, a name that is no
+// name or not for credentials, one there twice, a value that can't be sent.
 func NewStatic(headers ...Header) (*Static, error) {
 	if len(headers) == 0 {
 		return nil, errors.New("no header field given")
@@ -98,7 +100,8 @@ func (h Header) check() error {
 	return nil
 }
 
-// mayProve says whether a field may hold credentials: not if a proxy would take it off, or if it says how the message is to be read.
+// mayProve says whether a field may hold credentials: not if a proxy would take it off, or if it says how the
+// message is to be read.
 func mayProve(name string) bool {
 	switch name {
 	case "Connection", "Keep-Alive", "Te", "Trailer", "Transfer-Encoding", "Upgrade", "Http2-Settings", "Alt-Svc", "Expect", "Incremental",
@@ -108,7 +111,8 @@ func mayProve(name string) bool {
 	return !strings.HasPrefix(name, "If-")
 }
 
-// sameField says whether a server could take one name for the other: in any case, and with whatever stands between letters and digits.
+// sameField says whether a server could take one name for the other: in any case, and with whatever stands
+// between letters and digits.
 func sameField(a, b string) bool {
 	if len(a) != len(b) {
 		return false

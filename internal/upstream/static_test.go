@@ -22,7 +22,9 @@ func TestStaticSetsItsFields(t *testing.T) {
 		t.Fatal(err)
 	}
 	h := http.Header{
-		"Authorization": {"the agent's", "twice"}, "authorization": {"x"}, "X-Api-Key": {"x"}, "X_api-Key": {"x"}, "X_api_key": {"x"}, "X.api.key": {"x"}, "Accept": {"*/*"},
+		"Authorization": {"the agent's", "twice"}, "authorization": {"x"},
+		"X-Api-Key": {"x"}, "X_api-Key": {"x"}, "X_api_key": {"x"}, "X.api.key": {"x"},
+		"Accept": {"*/*"},
 	}
 	for range 2 {
 		if err := s.Apply(t.Context(), h); err != nil {
@@ -99,7 +101,10 @@ func TestSecretsAreNotShown(t *testing.T) {
 	var out strings.Builder
 	logger := zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), zapcore.AddSync(&out), zapcore.DebugLevel))
 	structured := slog.New(slog.NewJSONHandler(&out, nil))
-	for _, v := range []any{Secret(value), header, &header, []Header{header}, map[string]Secret{"k": value}, s, *s, holder, &holder, closed, &closed, errors.Join(fmt.Errorf("%v", header))} {
+	for _, v := range []any{
+		Secret(value), header, &header, []Header{header}, map[string]Secret{"k": value}, s, *s,
+		holder, &holder, closed, &closed, errors.Join(fmt.Errorf("%v", header)),
+	} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d"} {
 			fmt.Fprintf(&out, verb, v)
 		}

@@ -1,7 +1,9 @@
-// Package caddystore keeps records in Caddy's configured storage, so that a fresh machine needs nothing and every Caddy storage plugin works.
+// Package caddystore keeps records in Caddy's configured storage, so that a fresh machine needs nothing and
+// every Caddy storage plugin works.
 //
-// A record lies at `<prefix>/<kind>/<h>/<hash>.record`, where hash is the SHA-256 of the id in lower-case hex and h its first digit: ids are
-// arbitrary and case-sensitive, storage keys are neither on every storage. Sixteen folders a kind keep a listing from holding all keys at once.
+// A record lies at `<prefix>/<kind>/<h>/<hash>.record`, where hash is the SHA-256 of the id in lower-case hex
+// and h its first digit: ids are arbitrary and case-sensitive, storage keys are neither on every storage.
+// Sixteen folders a kind keep a listing from holding all keys at once.
 package caddystore
 
 import (
@@ -22,7 +24,8 @@ import (
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/store"
 )
 
-// Store is a store.Store over a certmagic.Storage. It is safe for concurrent use, and any number of nodes may share one storage.
+// Store is a store.Store over a certmagic.Storage. It is safe for concurrent use, and any number of nodes may
+// share one storage.
 type Store struct {
 	storage  certmagic.Storage
 	files    *certmagic.FileStorage // storage, if it is that
@@ -40,11 +43,12 @@ type Store struct {
 // Option changes what New makes.
 type Option func(*Store)
 
-// Logger makes the store report corrupt records and broken locks to l. Without it they go nowhere. Neither ids nor values are logged.
+// Logger makes the store report corrupt records and broken locks to l. Without it they go nowhere. Neither
+// ids nor values are logged.
 func Logger(l *slog.Logger) Option { return func(s *Store) { s.logger = l } }
 
-// New returns a store that keeps its records in s, below the key prefix (`mcp_gateway` if it is empty), and reads the time from
-// now. It touches the storage only when it is used.
+// New returns a store that keeps its records in s, below the key prefix (`mcp_gateway` if it is empty), and
+// reads the time from now. It touches the storage only when it is used.
 func New(s certmagic.Storage, prefix string, now func() time.Time, options ...Option) *Store {
 	st := &Store{
 		storage:  s,

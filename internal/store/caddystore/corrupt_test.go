@@ -166,7 +166,11 @@ func TestTemporaryFilesOfACrashAreSweptWhenOld(t *testing.T) {
 }
 
 func FuzzDecode(f *testing.F) {
-	for _, r := range []record{{}, {kind: "grant", id: "a", value: []byte("v")}, {kind: "k", id: "\xff\n", expires: time.Unix(1e9, 5), value: []byte("a\nb")}} {
+	for _, r := range []record{
+		{},
+		{kind: "grant", id: "a", value: []byte("v")},
+		{kind: "k", id: "\xff\n", expires: time.Unix(1e9, 5), value: []byte("a\nb")},
+	} {
 		data, err := r.encode()
 		if err != nil {
 			f.Fatal(err)

@@ -30,7 +30,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// child counts a record up for ever and tells each number it was told is kept. With mode "hang" it stops inside of f.
+// child counts a record up for ever and tells each number it was told is kept. With mode "hang" it stops
+// inside of f.
 func child(dir, id, mode string) {
 	s := New(&certmagic.FileStorage{Path: dir}, "mcp_gateway", time.Now)
 	for {
@@ -51,7 +52,8 @@ func child(dir, id, mode string) {
 	}
 }
 
-// countValue is a value that shows whether it is whole: a number, repeated as often as makes it long enough to be cut.
+// countValue is a value that shows whether it is whole: a number, repeated as often as makes it long enough
+// to be cut.
 func countValue(n int) []byte { return bytes.Repeat([]byte(strconv.Itoa(n)+"\n"), 1+n*97%5000) }
 
 func number(value []byte) int {
@@ -60,8 +62,9 @@ func number(value []byte) int {
 	return n
 }
 
-// TestKilledInTheMiddle kills a process that updates a record, again and again. Each time the record must be the last one that the process was
-// told is kept, or the one it was writing; and once the dead process' lock has lapsed it can be updated as before.
+// TestKilledInTheMiddle kills a process that updates a record, again and again. Each time the record must be
+// the last one that the process was told is kept, or the one it was writing; and once the dead process' lock
+// has lapsed it can be updated as before.
 func TestKilledInTheMiddle(t *testing.T) {
 	t.Parallel()
 	const rounds = 25

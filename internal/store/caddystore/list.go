@@ -79,8 +79,9 @@ func (s *Store) walk(ctx context.Context, kind string, f func(key string) error)
 
 // keys lists the keys of one folder.
 //
-// The file storage's List fails if a file vanishes while it walks, as every write does with its temporary file and every removal with the
-// record. So it is tried again, after pauses that grow; an absent folder, which fails in the same way, holds nothing.
+// The file storage's List fails if a file vanishes while it walks, as every write does with its temporary
+// file and every removal with the record. So it is tried again, after pauses that grow; an absent folder,
+// which fails in the same way, holds nothing.
 func (s *Store) keys(ctx context.Context, folder string) ([]string, error) {
 	var err error
 	for pause := time.Millisecond; pause <= 512*time.Millisecond; pause *= 2 {

@@ -15,18 +15,21 @@ import (
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/store"
 )
 
-// A certmagic lock of a process that was killed lapses after 10 seconds on the file storage, and who waits for it looks once a second.
+// A certmagic lock of a process that was killed lapses after 10 seconds on the file storage, and who waits
+// for it looks once a second.
 const (
 	// lockPatience is how long a write waits for its lock: longer than a dead process' lock lasts.
 	lockPatience = 15 * time.Second
-	// lockHold is how long an Update may take: shorter than the time after which others may believe that its process is dead.
+	// lockHold is how long an Update may take: shorter than the time after which others may believe that its
+	// process is dead.
 	lockHold = 8 * time.Second
 )
 
 // alone runs do while this record is locked, here and on all nodes.
 //
-// Goroutines of this process queue up in memory first, and only the one in front goes for the storage's lock: waiting for that means
-// looking once a second. Nobody holds both for longer than do takes, so that a record is locked for milliseconds.
+// Goroutines of this process queue up in memory first, and only the one in front goes for the storage's lock:
+// waiting for that means looking once a second. Nobody holds both for longer than do takes, so that a record
+// is locked for milliseconds.
 func (s *Store) alone(ctx context.Context, a address, do func(l lease) error) error {
 	name := s.lockName(a)
 	leave, err := s.queue.enter(ctx, name, s.patience)
@@ -53,8 +56,9 @@ type lease struct {
 	since time.Time
 }
 
-// lost says whether others may hold the lock by now. That happens if this process was paused for so long that they took it for dead and,
-// since certmagic's file storage does not take over a dead process' lock atomically, if two nodes took the same one over at once.
+// lost says whether others may hold the lock by now. That happens if this process was paused for so long that
+// they took it for dead and, since certmagic's file storage does not take over a dead process' lock
+// atomically, if two nodes took the same one over at once.
 func (s *Store) lost(l lease) bool { return time.Since(l.since) > s.hold || s.holder(l.name) != l.mine }
 
 // lock takes the storage's lock. The error is ctx's, ErrBusy after s.patience, or the storage's.
@@ -64,7 +68,8 @@ func (s *Store) lock(ctx context.Context, name string) error {
 	switch {
 	case errors.Is(err, store.ErrBusy):
 	case err != nil && before.garbled:
-		// certmagic never gets past a lock file that a loss of power has garbled. It might also be one that is being written just now.
+		// certmagic never gets past a lock file that a loss of power has garbled. It might also be one that
+		// is being written just now.
 		if err := wait(ctx, s.patience); err != nil {
 			return err
 		}
@@ -74,9 +79,10 @@ func (s *Store) lock(ctx context.Context, name string) error {
 	if before == (holder{}) || before != s.holder(name) {
 		return err
 	}
-	// One and the same lock was there all the time, and no Update of ours lasts that long. certmagic keeps a lock file fresh from a goroutine
-	// that outlives Unlock by up to five seconds and doesn't notice if the file it then finds is another node's. Should that node have been
-	// killed, the file would be kept fresh for as long as this process runs. So it is taken away.
+	// One and the same lock was there all the time, and no Update of ours lasts that long. certmagic keeps a
+	// lock file fresh from a goroutine that outlives Unlock by up to five seconds and doesn't notice if the
+	// file it then finds is another node's. Should that node have been killed, the file would be kept fresh
+	// for as long as this process runs. So it is taken away.
 	s.logger.Warn("breaking a lock that nobody works under", "lock", name)
 	s.unlock(ctx, name)
 	return s.tryLock(ctx, name)
@@ -95,15 +101,16 @@ func (s *Store) tryLock(ctx context.Context, name string) error {
 	return err
 }
 
-// unlock releases the lock, also if ctx has ended. What was written stays written if that fails, and the lock lapses.
+// unlock releases the lock, also if ctx has ended. What was written stays written if that fails, and the lock
+// lapses.
 func (s *Store) unlock(ctx context.Context, name string) {
 	if err := s.storage.Unlock(context.WithoutCancel(ctx), name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		s.logger.Warn("releasing a lock", "lock", name, "error", err)
 	}
 }
 
-// holder tells one holding of a lock from another. It is zero if the lock is free, and always with other storages than the file storage:
-// those let a lock lapse by a time to live.
+// holder tells one holding of a lock from another. It is zero if the lock is free, and always with other
+// storages than the file storage: those let a lock lapse by a time to live.
 type holder struct {
 	created string // when the lock file was made, which stays when it is refreshed; if garbled, what it holds
 	garbled bool

@@ -8,7 +8,8 @@ import (
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/store"
 )
 
-// queue lets one goroutine at a time through for each name. The zero queue is ready. It holds nothing for names that nobody is at.
+// queue lets one goroutine at a time through for each name. The zero queue is ready. It holds nothing for
+// names that nobody is at.
 type queue struct {
 	mu    sync.Mutex
 	gates map[string]*gate

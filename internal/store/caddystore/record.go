@@ -17,18 +17,20 @@ const extension = ".record"
 // version of the form below.
 const version = 1
 
-// errNewer says that a later version of the gateway wrote the record. It is not corrupt, and must not be swept.
+// errNewer says that a later version of the gateway wrote the record. It is not corrupt, and must not be
+// swept.
 var errNewer = errors.New("store: record is of a newer version of the gateway")
 
-// record is what is kept of one id. On the storage it is a line of JSON that describes it, which an operator can read, and then the value as it is.
+// record is what is kept of one id. On the storage it is a line of JSON that describes it, which an operator
+// can read, and then the value as it is.
 type record struct {
 	kind, id string
 	expires  time.Time // zero: never
 	value    []byte
 }
 
-// header is the first line. The id is in base64, since it may be no valid text. Size and sum tell a record that was cut short by a crash, or
-// that a disk has changed, from a whole one.
+// header is the first line. The id is in base64, since it may be no valid text. Size and sum tell a record
+// that was cut short by a crash, or that a disk has changed, from a whole one.
 type header struct {
 	Version int       `json:"v"`
 	Kind    string    `json:"kind"`

@@ -11,11 +11,12 @@ import (
 
 // settle makes the last change of key survive a loss of power, where that is ours to do.
 //
-// certmagic.FileStorage (v0.25.6) writes a temporary file, syncs it and renames it over the old one. A crash of the process therefore leaves
-// the old value or the new one, whole, and at worst a temporary file. What it does not sync is the folder: after a
-// loss of power the name may still lead to the old value, or a deleted one may be back, and with it a code that was used or a grant that was
-// revoked. So the folder is synced here. Other storages are databases whose Store and Delete are durable when they return, and
-// on Windows folders can't be synced.
+// certmagic.FileStorage (v0.25.6) writes a temporary file, syncs it and renames it over the old one. A crash
+// of the process therefore leaves the old value or the new one, whole, and at worst a temporary file. What it
+// does not sync is the folder: after a loss of power the name may still lead to the old value, or a deleted
+// one may be back, and with it a code that was used or a grant that was revoked. So the folder is synced
+// here. Other storages are databases whose Store and Delete are durable when they return, and on Windows
+// folders can't be synced.
 func (s *Store) settle(key string) error {
 	if s.files == nil || runtime.GOOS == "windows" {
 		return nil
@@ -38,7 +39,8 @@ func (s *Store) settle(key string) error {
 	return nil
 }
 
-// syncFolder syncs a folder. That it isn't there, that it may not be opened, or that its file system can't sync folders, is no error.
+// syncFolder syncs a folder. That it isn't there, that it may not be opened, or that its file system can't
+// sync folders, is no error.
 func syncFolder(name string) error {
 	f, err := os.Open(name)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {

@@ -32,8 +32,8 @@ func TestDatabasesKeepTheContract(t *testing.T) {
 	})
 }
 
-// database is a certmagic.Storage as plugins make them of a database: its listings hold folders or not, have the prefix cut off, and never
-// say that a folder is absent.
+// database is a certmagic.Storage as plugins make them of a database: its listings hold folders or not, have
+// the prefix cut off, and never say that a folder is absent.
 type database struct {
 	mu    sync.Mutex
 	data  map[string][]byte
@@ -217,7 +217,8 @@ func TestNothingOthersKeepIsTouched(t *testing.T) {
 	}
 }
 
-// TestListingWhileOthersWrite holds that writes, whose temporary files come and go in the folders listed, make no listing fail or incomplete.
+// TestListingWhileOthersWrite holds that writes, whose temporary files come and go in the folders listed,
+// make no listing fail or incomplete.
 func TestListingWhileOthersWrite(t *testing.T) {
 	t.Parallel()
 	s := open(t.TempDir())

@@ -12,18 +12,20 @@ import (
 )
 
 const (
-	// sweepPace is how many records Sweep removes in a second, after the first sweepBurst. Every removal takes the record's lock, and
-	// certmagic keeps a goroutine for five seconds after a lock of the file storage is released: a large sweep must not pile those up.
+	// sweepPace is how many records Sweep removes in a second, after the first sweepBurst. Every removal
+	// takes the record's lock, and certmagic keeps a goroutine for five seconds after a lock of the file
+	// storage is released: a large sweep must not pile those up.
 	sweepPace  = 200
 	sweepBurst = 1000
 
-	// strayAge is how old a temporary file has to be, by the file system's clock, before it counts as left behind by a crash.
+	// strayAge is how old a temporary file has to be, by the file system's clock, before it counts as left
+	// behind by a crash.
 	strayAge = time.Hour
 )
 
-// Sweep implements store.Store. It reads every record once, holds the keys of a sixteenth of a kind at a time, and is slow on purpose: call
-// it from a goroutine of its own, every few minutes. A record that is busy is left for the next time, and what fails for one kind
-// doesn't keep the others from being swept.
+// Sweep implements store.Store. It reads every record once, holds the keys of a sixteenth of a kind at a
+// time, and is slow on purpose: call it from a goroutine of its own, every few minutes. A record that is busy
+// is left for the next time, and what fails for one kind doesn't keep the others from being swept.
 func (s *Store) Sweep(ctx context.Context) (removed int, err error) {
 	kinds, err := s.kinds(ctx)
 	failed := []error{err}
@@ -101,8 +103,8 @@ func (s *Store) sweepStray(ctx context.Context, key string) error {
 	return s.storage.Delete(ctx, key)
 }
 
-// kinds returns the kinds that have been kept in this storage: those there are folders of, and those this process has written, since
-// storages differ in whether they list folders.
+// kinds returns the kinds that have been kept in this storage: those there are folders of, and those this
+// process has written, since storages differ in whether they list folders.
 func (s *Store) kinds(ctx context.Context) ([]string, error) {
 	found := make(map[string]bool)
 	s.used.Range(func(kind, _ any) bool {

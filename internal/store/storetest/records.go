@@ -132,7 +132,8 @@ var oddIDs = []string{
 	"", " ", "  ", ".", "..", "/", "//", "a", "A", "á", "a\u0301", "ſ", "s", "S", "K", "\u212a", "k", "İ", "i", "ß", "ss", "SS",
 	"a/b", "a/b/", "/a/b", "a//b", "a\\b", "../a", "../../etc/passwd", "a/../b", "a.record", "a.lock", "a b", "a+b", "a%20b", "a*b", "a:b",
 	"\x00", "a\x00", "a\x00b", "\n", "a\nb", "\xff", "\xff\xfe", "\ufffd", "\u202e", "日本語", "👩‍👩‍👧", "con", "NUL", "lock", "locks",
-	"https://client.example/metadata.json?x=1&y=2#z", `{"id":"a"}`, `"`, "'", "`", "%", "$HOME", strings.Repeat("long", 500), strings.Repeat("long", 500) + "x",
+	"https://client.example/metadata.json?x=1&y=2#z", `{"id":"a"}`, `"`, "'", "`", "%", "$HOME",
+	strings.Repeat("long", 500), strings.Repeat("long", 500) + "x",
 }
 
 func testIDs(t *testing.T, f fixture) {

@@ -1,5 +1,5 @@
-// Package storetest holds the contract of store.Store as a test that every implementation runs, and a store in memory that keeps it, for
-// the tests of packages that use one.
+// Package storetest holds the contract of store.Store as a test that every implementation runs, and a store
+// in memory that keeps it, for the tests of packages that use one.
 package storetest
 
 import (
@@ -14,7 +14,8 @@ import (
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/store"
 )
 
-// Run tests that the stores that open makes keep the contract of store.Store. Each is empty at first and reads the time from now.
+// Run tests that the stores that open makes keep the contract of store.Store. Each is empty at first and
+// reads the time from now.
 func Run(t *testing.T, open func(t *testing.T, now func() time.Time) store.Store) {
 	for _, group := range []struct {
 		name string

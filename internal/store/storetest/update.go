@@ -185,7 +185,8 @@ func (f fixture) whileUpdating(t *testing.T, meanwhile func()) {
 	t.Helper()
 	if err := f.Update(t.Context(), "grant", "g", func(old []byte) ([]byte, time.Time, error) {
 		meanwhile()
-		// Enough for a store that does not make writers wait to let it through, most times; one that does passes always.
+		// Enough for a store that does not make writers wait to let it through, most times; one that does
+		// passes always.
 		timer := time.NewTimer(20 * time.Millisecond)
 		defer timer.Stop()
 		<-timer.C
