@@ -67,8 +67,9 @@ func (v *View) Describe() []Ability {
 		if i := slices.IndexFunc(a.Allowed, func(text string) bool { return universal(k, text) }); i >= 0 {
 			a.Allowed = a.Allowed[i : i+1]
 		}
+		remaining := newIndex(allowed, false)
 		a.Denied = texts(slices.DeleteFunc(slices.Clone(d.denied), func(p *pattern) bool {
-			return !d.takesSome(p, allowed)
+			return !takesSome(p, allowed, remaining)
 		}))
 		abilities = append(abilities, a)
 	}
@@ -102,9 +103,9 @@ func (d *verdicts) takesAll(p *pattern) bool {
 // manyGlobs is how many allowed globs are compared with a denied one before it is taken to matter.
 const manyGlobs = 1000
 
-// takesSome reports whether a denied pattern may take something away from those allowed.
-func (d *verdicts) takesSome(denied *pattern, allowed []*pattern) bool {
-	if _, ok := d.allow.match(denied.text); ok {
+// takesSome reports whether a denied pattern may take something away from those allowed, which are indexed too.
+func takesSome(denied *pattern, allowed []*pattern, index *index) bool {
+	if _, ok := index.match(denied.text); ok {
 		return true
 	}
 	if denied.glob.literal() && !denied.kind.uri() {

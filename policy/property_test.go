@@ -139,7 +139,7 @@ func judge(d *Document, s *Subject, server string, k Kind, name string) bool {
 func TestListingAndCallingNeverDisagree(t *testing.T) {
 	r := randomPolicy{rand.New(rand.NewPCG(3, 4))}
 	counts := map[bool]int{}
-	for range 400 {
+	for range 200 {
 		d := r.document()
 		lister, err := Compile(d)
 		if err != nil {

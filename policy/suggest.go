@@ -5,15 +5,19 @@ import "strings"
 // maxSuggest is the length in bytes up to which words are compared.
 const maxSuggest = 64
 
-// Suggest returns the known word that was probably meant by a misspelt one, or "" if none is near. Of equally near ones it
-// is the first.
+// Suggest returns the known word that was probably meant by a misspelt one, or "" if none is near or the word is
+// known itself. Of equally near ones it is the first.
 func Suggest(word string, known []string) string {
 	best, nearest := "", allowance(word)+1
 	for _, k := range known {
-		if strings.EqualFold(k, word) && k != word {
-			return k
+		if k == word {
+			return ""
 		}
-		if d := distance(word, k, nearest-1); d < nearest && k != word {
+		d := distance(word, k, nearest-1)
+		if strings.EqualFold(k, word) {
+			d = 0
+		}
+		if d < nearest {
 			best, nearest = k, d
 		}
 	}
