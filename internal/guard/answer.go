@@ -126,19 +126,21 @@ func (a *answerWriter) gone() bool {
 	return true
 }
 
-// broken is called when next panics, as a proxy does that has lost its upstream. An
-// answer that has not begun is given all the same; it is flushed, because the
-// panic will end the connection.
-func (a *answerWriter) broken() {
+// broken is called when next gives up, as a proxy does that has lost its upstream.
+// An answer that has not begun is given all the same. It reports whether the
+// client has a whole answer.
+func (a *answerWriter) broken() bool {
 	if a.gone() {
-		return
+		return false
 	}
 	switch a.mode {
 	case undecided, collecting:
 		a.fail("it broke off")
 	case streaming:
 		a.x.out.Decision, a.x.out.Reason = Failed, "the stream broke off"
+		return false
 	}
+	return true
 }
 
 // answer sends the JSON answer on, filtered.
@@ -211,14 +213,12 @@ func (a *answerWriter) instead(r *refusal, reason string) {
 	a.x.refuse(a.x.onlyID(), r)
 }
 
-// fail answers for an upstream whose answer does not pass, and flushes: what it
-// goes on sending may end the connection.
+// fail answers for an upstream whose answer does not pass.
 func (a *answerWriter) fail(reason string) {
 	a.mode = draining
 	a.note(reason)
 	a.retryAfter()
 	a.x.refuse(a.x.onlyID(), a.x.unavailable(http.StatusBadGateway, "the upstream's answer does not pass: "+reason))
-	_ = http.NewResponseController(a.x.w).Flush() // fails only if the client is gone, or flushing is not offered
 }
 
 // note logs why an answer did not pass as it came.

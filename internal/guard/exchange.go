@@ -33,9 +33,11 @@ type exchange struct {
 // a ResponseWriter that filters. next must not use either after it has returned.
 //
 // An error of next before anything was answered is answered with 502; Serve
-// returns an error only if the answer had begun. A panic of next (a proxy that
-// lost its upstream panics with http.ErrAbortHandler) goes through to the
-// caller; out is complete then, too, so the caller reads it in a deferred call.
+// returns an error only if the answer had begun. A panic of next goes through to
+// the caller; out is complete then, too, so the caller reads it in a deferred
+// call. The one panic that does not is http.ErrAbortHandler, with which a proxy
+// says that it lost its upstream, if the client can be given, or was given, a
+// whole answer all the same: its connection is sound.
 func (g *Guard) Serve(out *Outcome, w http.ResponseWriter, r *http.Request, c Caller, next Next) error {
 	*out = Outcome{RequestID: g.cfg.NewRequestID(), Decision: Allow}
 	x := &exchange{g: g, out: out, w: w, r: r, caller: c}
@@ -52,7 +54,10 @@ func (x *exchange) forward(next Next) error {
 	defer func() {
 		if !returned {
 			x.out.Upstream = time.Since(began)
-			aw.broken()
+			p := recover()
+			if whole := aw.broken(); p != nil && (p != http.ErrAbortHandler || !whole) {
+				defer panic(p)
+			}
 		}
 		aw.release()
 	}()
