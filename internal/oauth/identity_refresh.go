@@ -17,8 +17,8 @@ import (
 const (
 	// askingTTL is how long a node that is reading a person's roles is left alone, and how long a lost one blocks the others.
 	askingTTL = time.Minute
-	// askWait is how long a request waits for the provider, if what is known of the person may still be used.
-	askWait = 3 * time.Second
+	// defaultAskWait is how long a request waits for the provider, if what is known of the person may still be used.
+	defaultAskWait = 3 * time.Second
 	// askRetry is when a provider that could not answer is asked again.
 	askRetry = 30 * time.Second
 )
@@ -63,7 +63,7 @@ func (s *Server) askProvider(ctx context.Context, id string, g *grantRecord) (*g
 	call := s.asks.start(id, func() (*grantRecord, error) { return s.readPerson(context.WithoutCancel(ctx), id) })
 	var timeout <-chan time.Time
 	if usable {
-		timer := time.NewTimer(askWait)
+		timer := time.NewTimer(s.askWait)
 		defer timer.Stop()
 		timeout = timer.C
 	}

@@ -170,13 +170,9 @@ func parseKeySet(plain []byte) (*signingKeys, error) {
 	keys := &signingKeys{public: make(map[string]*ecdsa.PublicKey), pairwise: set.Pairwise}
 	var published jose.JSONWebKeySet
 	for i, stored := range set.Keys {
-		parsed, err := x509.ParsePKCS8PrivateKey(stored.PKCS8)
+		private, err := parsePrivateKey(stored.PKCS8)
 		if err != nil {
 			return nil, err
-		}
-		private, ok := parsed.(*ecdsa.PrivateKey)
-		if !ok || private.Curve != elliptic.P256() {
-			return nil, errors.New("a key is not for ES256")
 		}
 		if i == 0 {
 			keys.signer, err = jose.NewSigner(
@@ -193,6 +189,19 @@ func parseKeySet(plain []byte) (*signingKeys, error) {
 	var err error
 	keys.jwks, err = json.Marshal(published)
 	return keys, err
+}
+
+// parsePrivateKey reads a key of ES256.
+func parsePrivateKey(der []byte) (*ecdsa.PrivateKey, error) {
+	parsed, err := x509.ParsePKCS8PrivateKey(der)
+	if err != nil {
+		return nil, err
+	}
+	private, ok := parsed.(*ecdsa.PrivateKey)
+	if !ok || private.Curve != elliptic.P256() {
+		return nil, errors.New("a key is not for ES256")
+	}
+	return private, nil
 }
 
 // subject makes the pairwise identifier of a person for one client at one resource (OpenID Connect Core section 8.1): two

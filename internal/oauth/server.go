@@ -32,6 +32,7 @@ type Server struct {
 	cache     *cache
 	reads     flights[*grantState]
 	asks      flights[*grantRecord]
+	askWait   time.Duration
 	routes    map[string]http.HandlerFunc
 
 	origin       string // of the issuer
@@ -49,7 +50,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	s := &Server{
 		cfg: cfg, log: cfg.Logger, pages: cfg.Pages, providers: make(map[string]identity.Provider), limits: newRegisterLimits(cfg.RegisterPerMinute),
-		cache: newCache(), origin: issuer.Scheme + "://" + issuer.Host,
+		cache: newCache(), askWait: defaultAskWait, origin: issuer.Scheme + "://" + issuer.Host,
 	}
 	s.keys.server = s
 	if issuer.Scheme == "https" {

@@ -1,0 +1,147 @@
+package oauth
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/seal"
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/store"
+)
+
+// Checking a configuration makes no keys; the first token does.
+func TestKeysAreMadeOnFirstUse(t *testing.T) {
+	f := newFixture(t, nil)
+	if _, err := f.store.Get(t.Context(), kindKey, keyRecord); !errors.Is(err, store.ErrNotFound) {
+		t.Fatalf("after New: %v", err)
+	}
+	if _, err := f.server.keys.current(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	value, err := f.store.Get(t.Context(), kindKey, keyRecord)
+	if err != nil || strings.Contains(string(value), "pkcs8") {
+		t.Errorf("the keys are kept as %.40q, %v", value, err)
+	}
+}
+
+// Ten nodes that start at once end up with one key.
+func TestNodesShareTheirKeys(t *testing.T) {
+	f := newFixture(t, nil)
+	nodes := make([]*fixture, 10)
+	for i := range nodes {
+		nodes[i] = newFixtureOn(t, f.clock, f.store, nil)
+	}
+	ids := make([]string, len(nodes))
+	var wg sync.WaitGroup
+	for i, node := range nodes {
+		wg.Go(func() {
+			keys, err := node.server.keys.current(t.Context())
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			for id := range keys.public {
+				ids[i] = id
+			}
+		})
+	}
+	wg.Wait()
+	for _, id := range ids {
+		if id == "" || id != ids[0] {
+			t.Errorf("the nodes have the keys %v", ids)
+			break
+		}
+	}
+}
+
+// A key that another node has made since is found, but made-up ones don't make a node read the store again and again.
+func TestKeysOfOtherNodesAreFound(t *testing.T) {
+	f := newFixture(t, nil)
+	_, a := f.newTokens()
+	first := f.grantOf(a)
+	if err := f.store.Delete(t.Context(), kindKey, keyRecord); err != nil {
+		t.Fatal(err)
+	}
+	other := newFixtureOn(t, f.clock, f.store, nil)
+	token, err := other.server.newAccessToken(t.Context(), first, other.clientOf(a, f), testResource, scopeMCP, "x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.call(token, testResource); !errors.Is(err, ErrInvalidToken) {
+		t.Errorf("just after the keys were read: %v", err)
+	}
+	f.clock.advance(keyReload)
+	if _, err := f.call(token, testResource); err != nil {
+		t.Errorf("later: %v", err)
+	}
+}
+
+// clientOf is the client of an access token of another node.
+func (f *fixture) clientOf(a answer, of *fixture) string {
+	f.t.Helper()
+	claims, err := of.server.parseAccessToken(f.t.Context(), a.Access)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return claims.ClientID
+}
+
+// A record that can't be read is left alone: with new keys, all tokens that are out would be lost.
+func TestKeysThatCannotBeRead(t *testing.T) {
+	f := newFixture(t, nil)
+	if err := f.store.Put(t.Context(), kindKey, keyRecord, []byte("rubbish"), time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.server.keys.current(t.Context()); err == nil {
+		t.Error("rubbish makes keys")
+	}
+	if value, err := f.store.Get(t.Context(), kindKey, keyRecord); err != nil || string(value) != "rubbish" {
+		t.Errorf("the record is %q now, %v", value, err)
+	}
+	for _, plain := range []string{"", "{}", `{"keys":[{"kid":"a","pkcs8":"AAAA"}],"pairwise":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}`} {
+		if _, err := parseKeySet([]byte(plain)); err == nil {
+			t.Errorf("%q makes keys", plain)
+		}
+	}
+	noSealer := newFixture(t, func(c *Config) {
+		c.Sealer = func(context.Context) (*seal.Sealer, error) { return nil, errStoreDown }
+	})
+	if _, err := noSealer.server.keys.current(t.Context()); !errors.Is(err, errStoreDown) {
+		t.Errorf("without a sealer: %v", err)
+	}
+}
+
+// During a rotation there are several keys: the newest signs, all of them verify and are published.
+func TestSeveralKeys(t *testing.T) {
+	older, err := newKeySet(time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	newer, err := newKeySet(time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	both := strings.Replace(string(newer), `"keys":[`, `"keys":[`+keyOf(string(newer))+",", 1)
+	both = strings.Replace(both, ","+keyOf(string(newer)), ","+keyOf(string(older)), 1)
+	keys, err := parseKeySet([]byte(both))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(keys.public) != 2 || strings.Count(string(keys.jwks), `"kid"`) != 2 {
+		t.Errorf("there are %d keys, published as %s", len(keys.public), keys.jwks)
+	}
+	jws, err := keys.signer.Sign([]byte("{}"))
+	if err != nil || !strings.Contains(keyOf(string(newer)), jws.Signatures[0].Header.KeyID) {
+		t.Errorf("signed with %v, %v", jws, err)
+	}
+}
+
+// keyOf is the first key of a set, as it is written.
+func keyOf(set string) string {
+	_, rest, _ := strings.Cut(set, `"keys":[`)
+	key, _, _ := strings.Cut(rest, "]")
+	return key
+}

@@ -1,0 +1,93 @@
+package oauth
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"testing"
+)
+
+func TestRevoke(t *testing.T) {
+	for name, pick := range map[string]func(answer) string{
+		"the refresh token": func(a answer) string { return a.Refresh },
+		"the access token":  func(a answer) string { return a.Access },
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, nil)
+			clientID, a := f.newTokens()
+			form := url.Values{"client_id": {clientID}, "token": {pick(a)}, "token_type_hint": {"whatever"}}
+			for range 2 {
+				if res := f.post("/revoke", form); res.StatusCode != http.StatusOK {
+					t.Fatalf("got %s", res.Status)
+				}
+			}
+			f.dead(clientID, a)
+		})
+	}
+}
+
+// A token that can't be revoked is no error (RFC 7009 section 2.2), and nothing happens to it.
+func TestTokensThatAreNotRevoked(t *testing.T) {
+	f := newFixture(t, nil)
+	clientID, a := f.newTokens()
+	other := f.register(testRedirect)
+	bot := f.read(f.post("/token", url.Values{"grant_type": {"client_credentials"}, "client_id": {"ci-bot"}, "client_secret": {"bot-secret"}}))
+	for name, form := range map[string]url.Values{
+		"another client's refresh token": {"client_id": {other}, "token": {a.Refresh}},
+		"another client's access token":  {"client_id": {other}, "token": {a.Access}},
+		"made up":                        {"client_id": {clientID}, "token": {"abc"}},
+		"a machine's":                    {"client_id": {"ci-bot"}, "client_secret": {"bot-secret"}, "token": {bot.Access}},
+	} {
+		if res := f.post("/revoke", form); res.StatusCode != http.StatusOK {
+			t.Errorf("%s: %s", name, res.Status)
+		}
+	}
+	f.refreshed(clientID, a.Refresh)
+	if _, err := f.call(bot.Access, testResource); err != nil {
+		t.Errorf("the machine's token: %v", err)
+	}
+	for name, tc := range map[string]struct {
+		form   url.Values
+		status int
+	}{
+		"no client":      {url.Values{"token": {a.Refresh}}, 401},
+		"unknown client": {url.Values{"client_id": {"nobody"}, "token": {a.Refresh}}, 401},
+		"wrong secret":   {url.Values{"client_id": {"portal"}, "client_secret": {"x"}, "token": {a.Refresh}}, 401},
+		"no token":       {url.Values{"client_id": {clientID}}, 400},
+		"two tokens":     {url.Values{"client_id": {clientID}, "token": {a.Refresh, a.Access}}, 400},
+	} {
+		if got := f.read(f.post("/revoke", tc.form)); got.Status != tc.status {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
+// What an operator sees and does.
+func TestGrantsOfAnOperator(t *testing.T) {
+	f := newFixture(t, nil)
+	clientID, a := f.newTokens()
+	f.newTokens()
+	var grants []Grant
+	if err := f.server.Grants(t.Context(), func(g Grant) error { grants = append(grants, g); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if len(grants) != 2 {
+		t.Fatalf("there are %d grants", len(grants))
+	}
+	for _, g := range grants {
+		if g.UserID != "local:alice" || g.Email != "alice@example.com" || g.Org != "org_1" || g.Resource != testResource || g.Scope != "mcp" || len(g.Roles) != 1 ||
+			g.Created.IsZero() || g.LastUsed.IsZero() || g.Expires.IsZero() || g.ClientName != "Test Agent" {
+			t.Errorf("a grant is %+v", g)
+		}
+		if g.ClientID == clientID {
+			if err := f.server.Revoke(t.Context(), g.ID); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	f.dead(clientID, a)
+	stop := errors.New("enough")
+	if err := f.server.Grants(t.Context(), func(Grant) error { return stop }); !errors.Is(err, stop) {
+		t.Errorf("got %v", err)
+	}
+}

@@ -1,0 +1,57 @@
+package oauth
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/store"
+)
+
+// errStoreDown is what brokenStore says.
+var errStoreDown = errors.New("the disk is gone")
+
+// brokenStore is a store that is down.
+type brokenStore struct{ store.Store }
+
+func (brokenStore) Get(context.Context, string, string) ([]byte, error) { return nil, errStoreDown }
+
+func (brokenStore) Put(context.Context, string, string, []byte, time.Time) error { return errStoreDown }
+
+func (brokenStore) Update(context.Context, string, string, func([]byte) ([]byte, time.Time, error)) error {
+	return errStoreDown
+}
+
+func (brokenStore) Delete(context.Context, string, string) error { return errStoreDown }
+
+func (brokenStore) List(context.Context, string, func(string, []byte) error) error {
+	return errStoreDown
+}
+
+func (brokenStore) Sweep(context.Context) (int, error) { return 0, errStoreDown }
+
+// countingStore counts what it is asked, and can be told to fail.
+type countingStore struct {
+	store.Store
+	gets, writes atomic.Int64
+	down         atomic.Bool
+}
+
+func (s *countingStore) Get(ctx context.Context, kind, id string) ([]byte, error) {
+	s.gets.Add(1)
+	if s.down.Load() {
+		return nil, errStoreDown
+	}
+	return s.Store.Get(ctx, kind, id)
+}
+
+func (s *countingStore) Put(ctx context.Context, kind, id string, value []byte, expires time.Time) error {
+	s.writes.Add(1)
+	return s.Store.Put(ctx, kind, id, value, expires)
+}
+
+func (s *countingStore) Update(ctx context.Context, kind, id string, f func([]byte) ([]byte, time.Time, error)) error {
+	s.writes.Add(1)
+	return s.Store.Update(ctx, kind, id, f)
+}
