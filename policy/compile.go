@@ -175,7 +175,7 @@ func (c *compiler) rule(title string, r *Rule, deny bool) *rule {
 func newPattern(k Kind, text, title string) *pattern {
 	p := &pattern{text: text, kind: k, glob: parseGlob(k, text), rule: title}
 	if k.uri() {
-		p.plain = plainGlob(p.glob)
+		p.plain = plainGlobs(p.glob)
 	}
 	return p
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // maxErrors is how many mistakes of one document are reported at once.
@@ -42,9 +43,16 @@ func (e *Error) Error() string {
 	return Position{e.File, e.Line}.String() + ": " + e.Message
 }
 
+// maxMessage bounds a message, which may quote the document, in bytes.
+const maxMessage = 1000
+
 // mistake makes an Error of a position and a message.
 func mistake(at Position, format string, args ...any) *Error {
-	return &Error{File: at.File, Line: at.Line, Message: fmt.Sprintf(format, args...)}
+	message := fmt.Sprintf(format, args...)
+	if len(message) > maxMessage {
+		message = strings.ToValidUTF8(message[:maxMessage], "") + "..."
+	}
+	return &Error{File: at.File, Line: at.Line, Message: message}
 }
 
 // mistakes collects what is wrong with a document.

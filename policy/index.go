@@ -11,7 +11,7 @@ type pattern struct {
 	text  string
 	kind  Kind
 	glob  glob
-	plain glob // for kinds with URIs; see plainURI
+	plain []glob // for kinds with URIs; see plainGlobs
 	rule  string
 }
 
@@ -33,29 +33,35 @@ func newIndex(patterns []*pattern, plain bool) *index {
 	x := &index{exact: make(map[string]string)}
 	x.ends.backwards = true
 	for _, p := range patterns {
-		g := p.glob
-		if plain {
-			g = p.plain
+		globs := p.plain
+		if !plain {
+			globs = []glob{p.glob}
 		}
-		if g.literal() {
-			if _, ok := x.exact[g[0][0]]; !ok {
-				x.exact[g[0][0]] = p.rule
-			}
-			continue
+		for _, g := range globs {
+			x.add(g, p.rule)
 		}
-		to, key := &x.starts, g.prefix()
-		if suffix := g.suffix(); len(suffix) > len(key) {
-			to, key = &x.ends, suffix
-		}
-		if longest := g.longest(); len(longest) > len(key) {
-			to, key = &x.inner, longest
-		}
-		to.add(key, ruledGlob{g, p.rule})
 	}
 	x.starts.link()
 	x.ends.link()
 	x.inner.link()
 	return x
+}
+
+func (x *index) add(g glob, rule string) {
+	if g.literal() {
+		if _, ok := x.exact[g[0][0]]; !ok {
+			x.exact[g[0][0]] = rule
+		}
+		return
+	}
+	to, key := &x.starts, g.prefix()
+	if suffix := g.suffix(); len(suffix) > len(key) {
+		to, key = &x.ends, suffix
+	}
+	if longest := g.longest(); len(longest) > len(key) {
+		to, key = &x.inner, longest
+	}
+	to.add(key, ruledGlob{g, rule})
 }
 
 // match returns the rule of a pattern that matches the whole text: the exact one if there is one, else one of the globs,

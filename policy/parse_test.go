@@ -107,6 +107,13 @@ func TestParseReportsWhatIsWrongAndWhere(t *testing.T) {
 		{"glob without quotes", inRule(`tools: [*_x]`), `p.yaml:4: a name that begins with * must be in quotes: "*_x"`},
 		{"alias", "roles:\n  a: &x {}\n  b: *x", `p.yaml:2: anchors are not supported; write the value out, or use inherit
 p.yaml:3: aliases are not supported; if *x is meant as a glob, put it in quotes: "*x"`},
+		{"aliases as list, text and mapping", "roles:\n  a:\n    inherit: *x\nmode: *y\neveryone: *z", "p.yaml:3: a name that begins with * must be in quotes: \"*x\""},
+		{"anchored list, text and mapping", "methods: &x [a]\nmode: &y observe\neveryone: &z {}", `p.yaml:1: anchors are not supported; write the value out, or use inherit
+p.yaml:2: anchors are not supported; write the value out, or use inherit
+p.yaml:3: anchors are not supported; write the value out, or use inherit`},
+		{"anchored key", "roles: {&x a: {}}", `p.yaml:1: anchors are not supported; write the value out, or use inherit`},
+		{"binary", "mode: !!binary aGk=", `p.yaml:1: mode must be text, not a value tagged !!binary; if it is meant as a name, put it in quotes: "aGk="`},
+		{"long name", inRule("tools: [" + strings.Repeat("a", MaxURI+1) + "]"), `p.yaml:4: tools: "` + strings.Repeat("a", maxMessage-len(`tools: "`)) + "..."},
 		{"merge", "roles:\n  <<: {a: {}}", `p.yaml:2: a key must be text, not a merge; put it in quotes`},
 		{"tag", "roles: !roles {}", `p.yaml:1: tags such as !roles are not supported`},
 		{"second document", "roles: {}\n---\nroles: {}", `p.yaml:2: the file has a second YAML document; one file is one policy`},
@@ -268,6 +275,9 @@ func TestLoad(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "mcp-policy.yaml")
 	if _, err := Load(file); !errors.Is(err, os.ErrNotExist) {
 		t.Error("a missing file:", err)
+	}
+	if _, err := Load(t.TempDir()); err == nil {
+		t.Error("a directory is read as a policy")
 	}
 	if err := os.WriteFile(file, []byte(company), 0o600); err != nil {
 		t.Fatal(err)

@@ -3,6 +3,7 @@ package policy
 import (
 	"fmt"
 	"math/rand/v2"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -96,6 +97,8 @@ func (r randomPolicy) subject() *Subject {
 	}
 }
 
+var slashesAfterScheme = regexp.MustCompile(`:/+`)
+
 // judge is the policy's meaning, written down a second time without any index, memo or shortcut.
 func judge(d *Document, s *Subject, server string, k Kind, name string) bool {
 	allowed, denied := false, false
@@ -105,7 +108,10 @@ func judge(d *Document, s *Subject, server string, k Kind, name string) bool {
 			return false
 		}
 		return slices.ContainsFunc(*rule.list(k), func(text string) bool {
-			return wildMatch(k, text, name) || deny && k.uri() && wildMatch(k, plainURI(text), plainURI(name))
+			return wildMatch(k, text, name) || deny && k.uri() && slices.ContainsFunc([]string{":/", "://", ":///"}, func(slashes string) bool {
+				respelt := slashesAfterScheme.ReplaceAllString(plainText(text), slashes)
+				return wildMatch(k, respelt, plainURI(name))
+			})
 		})
 	}
 	apply = func(b *Block) {

@@ -214,3 +214,11 @@ func mustView(tb testing.TB, d *Document, s *Subject) *View {
 	}
 	return p.View(s, "x")
 }
+
+func TestKindsAreNamed(t *testing.T) {
+	for k, want := range map[Kind]string{Tool: "tool", Prompt: "prompt", Resource: "resource", Template: "template", 9: "kind(9)"} {
+		if k.String() != want {
+			t.Errorf("%d is called %s", k, k)
+		}
+	}
+}

@@ -27,7 +27,7 @@ p.yaml:13: no server named elsewhere; there are: github, images`
 	if err := p.CheckServers([]string{"githb", "github", "lab1", "GitHub", "elsewhere"}); err != nil {
 		t.Error(err)
 	}
-	if err := mustCompile(t, `everyone: {allow: [{tools: [x]}]}`).CheckServers(nil); err != nil {
+	if err := mustCompile(t, `roles: {a: {allow: [{tools: [x]}]}}`).CheckServers(nil); err != nil {
 		t.Error("a rule for every server:", err)
 	}
 }

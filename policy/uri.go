@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -112,8 +113,8 @@ func escapeTrap(uri string) string {
 }
 
 // plainURI returns the form in which deny rules compare URIs in addition to the written one: percent-decoded, runs of
-// slashes made one (a path like //etc names the same file as /etc), and without the fragment. So no other spelling of a
-// denied URI slips past. It allocates only if the form differs.
+// slashes made one (a path like //etc names the same file as /etc), and without the fragment. Together with plainGlobs it
+// sees to it that no other spelling of a denied URI slips past. It allocates only if the form differs.
 func plainURI(uri string) string {
 	uri, _, _ = strings.Cut(uri, "#")
 	if strings.IndexByte(uri, '%') < 0 && !hasSlashRun(uri) {
@@ -140,15 +141,28 @@ func plainText(s string) string {
 	return b.String()
 }
 
-// plainGlob is plainURI for a pattern. A pattern keeps its fragment: it means less than the whole resource.
-func plainGlob(g glob) glob {
+// plainGlobs is plainURI for a pattern. How many slashes follow the scheme's colon makes no difference: there is a glob for
+// one, two and three, so that URIs need not be rewritten for it. A pattern keeps its fragment: it means less than the whole
+// resource.
+func plainGlobs(g glob) []glob {
 	plain := make(glob, len(g))
 	for i, piece := range g {
 		for _, lit := range piece {
 			plain[i] = append(plain[i], plainText(lit))
 		}
 	}
-	return plain
+	scheme, rest, ok := strings.Cut(plain[0][0], ":/")
+	if !ok {
+		return []glob{plain}
+	}
+	var globs []glob
+	for _, slashes := range []string{":/", "://", ":///"} {
+		g := slices.Clone(plain)
+		g[0] = slices.Clone(plain[0])
+		g[0][0] = scheme + slashes + strings.TrimLeft(rest, "/")
+		globs = append(globs, g)
+	}
+	return globs
 }
 
 func hasSlashRun(s string) bool {

@@ -113,7 +113,13 @@ everyone:
 		"docs://%61dmin/x":             false,
 		"docs://adm%69n/x":             false,
 		"docs://admin//x":              false,
+		"docs:///admin/x":              false,
+		"docs:/admin/x":                false,
+		"docs://///admin/x":            false,
+		"docs:admin/x":                 true, // an opaque path: something else
 		"file:///etc/passwd":           false,
+		"file:/etc/passwd":             false,
+		"file://etc/passwd":            false,
 		"file:////etc/passwd":          false,
 		"file://///etc//passwd":        false,
 		"file:///%65tc/passwd":         false,

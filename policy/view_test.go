@@ -82,6 +82,23 @@ func TestViewsAreBounded(t *testing.T) {
 	}
 }
 
+// A role that is inherited over many ways is applied once: there are 2^30 ways here.
+func TestDiamondsOfInheritance(t *testing.T) {
+	d := &Document{Roles: map[string]*Block{}}
+	var above []string
+	for i := range 30 {
+		names := []string{fmt.Sprint("left", i), fmt.Sprint("right", i)}
+		for _, name := range names {
+			d.Roles[name] = &Block{Inherit: above, Allow: []Rule{{Tools: []string{name}}}}
+		}
+		above = names
+	}
+	v := mustView(t, d, &Subject{Roles: above})
+	if v.patterns != 60 || !v.Decide(Tool, "left0").Allowed || !v.Decide(Tool, "right29").Allowed {
+		t.Errorf("%d patterns apply", v.patterns)
+	}
+}
+
 func TestViewsAreSafeForConcurrentUse(t *testing.T) {
 	p := mustCompile(t, company)
 	var wg sync.WaitGroup
@@ -105,6 +122,7 @@ func TestAllocations(t *testing.T) {
 	p := mustCompile(t, company)
 	s := &Subject{Roles: []string{"member", "unknown", "admin", "guest", "partner"}, Permissions: []string{"reader", "no_search"}, Org: "org_a"}
 	v := p.View(s, "github")
+	denied := mustView(t, mustParse(t, `everyone: {allow: [{resources: ["**"]}], deny: [{resources: ["docs://x/**", "file:///etc/**"]}]}`), s)
 	for what, f := range map[string]func(){
 		"View":              func() { viewSink = p.View(s, "github") },
 		"an exact name":     func() { decisionSink = v.Decide(Tool, "merge") },
@@ -113,6 +131,7 @@ func TestAllocations(t *testing.T) {
 		"an unknown name":   func() { decisionSink = v.Decide(Prompt, "x") },
 		"a URI":             func() { decisionSink = v.Decide(Resource, "file:///srv/a") },
 		"an encoded URI":    func() { decisionSink = v.Decide(Resource, "docs://guide/a%20b") },
+		"a URI with denies": func() { decisionSink = denied.Decide(Resource, "file:///srv/a") },
 		"a URI with a trap": func() { decisionSink = v.Decide(Resource, "docs://guide/../b") },
 		"a method":          func() { p.AllowsMethod("ext/ping") },
 	} {
