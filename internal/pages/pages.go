@@ -2,12 +2,15 @@
 // messages. Every page is one HTML document without script or external resources and brings its own security headers.
 package pages
 
-import "net/http"
+import (
+	"html/template"
+	"net/http"
+)
 
-// Client is the agent that wants to come in, as a person should see it. Its texts may be hostile: the templates escape
-// and shorten them.
+// Client is the agent that wants to come in, as a person should see it. Its texts may be hostile: they are escaped,
+// shortened, and freed of characters that can't be seen or that change the order of others.
 type Client struct {
-	// Name is what the client calls itself; possibly empty, never proved.
+	// Name is what the client calls itself; possibly empty, never proved unless the operator wrote it.
 	Name string
 	// Domain is where the client's identity was proved to come from: the host of a metadata document; otherwise empty.
 	Domain string
@@ -51,18 +54,21 @@ type Ask struct {
 
 // SignIn is the form for local users. It posts Hidden, username, password, and decision=allow or decision=cancel.
 type SignIn struct {
-	Action          string
-	Hidden          []Field
+	Action string
+	Hidden []Field
+	// Username is filled in. Error is a sentence about the last attempt.
 	Username, Error string
 	Client          Client
 	Server          string
 }
 
-// Ability is one line of what an agent will be able to do: a title, some items, and how many more there are.
+// Ability is one line of what an agent will be able to do. Title says it in words, such as "Use these tools"; Items are
+// the names it means, with globs; Except those taken out again; More is how many items are not in the list.
 type Ability struct {
-	Title string
-	Items []string
-	More  int
+	Title  string
+	Items  []string
+	More   int
+	Except []string
 }
 
 // Grant is the page after sign-in. Its form posts Hidden and decision=allow or decision=deny.
@@ -72,9 +78,9 @@ type Grant struct {
 	// Person, Email and Org say who is signed in.
 	Person, Email, Org string
 	Abilities          []Ability
-	// Nothing: the person's role allows nothing on this server.
+	// Nothing: the person's role allows nothing on this server. So does an empty list of abilities.
 	Nothing bool
-	// Contact says whom to ask for more; optional.
+	// Contact says whom to ask for more, as in "ask it@example.com"; optional.
 	Contact string
 	// Impersonator is set when somebody else acts as Person.
 	Impersonator string
@@ -87,25 +93,68 @@ type Message struct {
 	// Status is the HTTP status; zero means 200.
 	Status      int
 	Title, Text string
-	// Hint says what to do next; optional.
+	// Hint is a sentence about what to do next; optional.
 	Hint string
 }
 
 // Pages draws pages. It is safe for concurrent use.
-type Pages struct{}
+type Pages struct {
+	ask, signIn, grant, message *template.Template
+	style                       template.CSS
+	styleHash                   string
+}
 
-// New returns the pages.
-func New() *Pages { return &Pages{} }
-
-// Ask writes the page before sign-in. formTargets are origins (such as https://claude.ai, http://127.0.0.1:8123, or
-// cursor:) that a post of the form may be redirected to, besides our own.
-func (p *Pages) Ask(w http.ResponseWriter, formTargets []string, a Ask) {}
+// Ask writes the page before sign-in. formTargets are CSP sources (such as https://claude.ai, http://127.0.0.1:8123,
+// https: or cursor:) that a post of the form may be redirected to, besides our own origin.
+func (p *Pages) Ask(w http.ResponseWriter, formTargets []string, a Ask) {
+	v := askView{
+		Client: viewClient(a.Client), Server: line(a.Server), Resource: line(a.Resource),
+		Action: a.Action, Hidden: a.Hidden, Providers: a.Providers,
+	}
+	v.Place = v.Server
+	v.Title = "Allow " + v.Client.phrase() + " to use " + v.Server + "?"
+	v.Foot = "Not what you expected? Cancel: nothing has been shared."
+	p.write(w, http.StatusOK, formTargets, p.ask, &v.frame, &v)
+}
 
 // SignIn writes the sign-in form; formTargets as with Ask.
-func (p *Pages) SignIn(w http.ResponseWriter, formTargets []string, s SignIn) {}
+func (p *Pages) SignIn(w http.ResponseWriter, formTargets []string, s SignIn) {
+	v := signInView{
+		Client: viewClient(s.Client), Server: line(s.Server), Action: s.Action, Hidden: s.Hidden,
+		Username: line(s.Username), Error: s.Error,
+	}
+	v.Place = v.Server
+	v.Title = "Sign in"
+	if v.Error != "" {
+		// The first thing a screen reader says of a new page is its title.
+		v.Title = "Sign in: try again"
+	}
+	p.write(w, http.StatusOK, formTargets, p.signIn, &v.frame, &v)
+}
 
 // Grant writes the page after sign-in; formTargets as with Ask.
-func (p *Pages) Grant(w http.ResponseWriter, formTargets []string, g Grant) {}
+func (p *Pages) Grant(w http.ResponseWriter, formTargets []string, g Grant) {
+	v := grantView{
+		Client: viewClient(g.Client), Server: line(g.Server),
+		Person: line(g.Person), Email: line(g.Email), Org: line(g.Org), Impersonator: line(g.Impersonator),
+		Nothing: g.Nothing || len(g.Abilities) == 0, Contact: line(g.Contact), Action: g.Action, Hidden: g.Hidden,
+	}
+	if v.Email == v.Person {
+		v.Email = ""
+	}
+	v.Abilities, v.Starred = viewAbilities(g.Abilities)
+	v.Place = v.Server
+	v.Title = "Let " + v.Client.phrase() + " act for you on " + v.Server + "?"
+	v.Foot = "It acts in your name. When your role changes, so does what it can do."
+	p.write(w, http.StatusOK, formTargets, p.grant, &v.frame, &v)
+}
 
-// Message writes a message.
-func (p *Pages) Message(w http.ResponseWriter, m Message) {}
+// Message writes a message. Its texts are ours, but may quote what a request said.
+func (p *Pages) Message(w http.ResponseWriter, m Message) {
+	v := messageView{Text: paragraph(m.Text), Hint: paragraph(m.Hint)}
+	v.Title = line(m.Title)
+	if m.Status == 0 {
+		m.Status = http.StatusOK
+	}
+	p.write(w, m.Status, nil, p.message, &v.frame, &v)
+}

@@ -1,0 +1,348 @@
+package pages
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"golang.org/x/net/html"
+)
+
+// drawn is a page as a browser gets it.
+type drawn struct {
+	status int
+	header http.Header
+	body   string
+	root   *html.Node
+}
+
+func drawPage(t *testing.T, p *Pages, s sample) drawn {
+	t.Helper()
+	rec := httptest.NewRecorder()
+	s.draw(p, rec)
+	root, err := html.Parse(strings.NewReader(rec.Body.String()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return drawn{rec.Code, rec.Header(), rec.Body.String(), root}
+}
+
+func find(t *testing.T, name string) sample {
+	t.Helper()
+	i := slices.IndexFunc(samples, func(s sample) bool { return s.name == name })
+	if i < 0 {
+		t.Fatalf("no sample %s", name)
+	}
+	return samples[i]
+}
+
+// all returns the elements with a name.
+func (d drawn) all(name string) (found []*html.Node) {
+	for n := range d.root.Descendants() {
+		if n.Type == html.ElementNode && n.Data == name {
+			found = append(found, n)
+		}
+	}
+	return found
+}
+
+func attr(n *html.Node, name string) string {
+	for _, a := range n.Attr {
+		if a.Key == name {
+			return a.Val
+		}
+	}
+	return ""
+}
+
+// words is what a person reads in an element, with single spaces.
+func words(n *html.Node) string {
+	var b strings.Builder
+	for d := range n.Descendants() {
+		switch {
+		case d.Type == html.TextNode && d.Parent.Data != "style":
+			b.WriteString(d.Data)
+		case d.Type == html.ElementNode && slices.Contains([]string{"p", "div", "br", "h1", "h2", "h3", "li", "dt", "dd", "button"}, d.Data):
+			b.WriteByte(' ')
+		}
+	}
+	return strings.Join(strings.Fields(b.String()), " ")
+}
+
+func TestEveryPageIsSoundHTML(t *testing.T) {
+	p := New()
+	for _, s := range samples {
+		t.Run(s.name, func(t *testing.T) {
+			d := drawPage(t, p, s)
+			for element, want := range map[string]int{"html": 1, "title": 1, "h1": 1, "main": 1, "header": 1, "style": 1, "script": 0, "link": 0, "img": 0, "iframe": 0, "base": 0, "object": 0} {
+				if got := len(d.all(element)); got != want {
+					t.Errorf("%d of <%s>, want %d", got, element, want)
+				}
+			}
+			if got := attr(d.all("html")[0], "lang"); got != "en" {
+				t.Errorf("lang is %q", got)
+			}
+			if words(d.all("title")[0]) == "" || words(d.all("h1")[0]) == "" {
+				t.Error("no title, or no heading")
+			}
+			ids := make(map[string]bool)
+			labels := make(map[string]bool)
+			for n := range d.root.Descendants() {
+				if n.Type != html.ElementNode {
+					continue
+				}
+				for _, a := range n.Attr {
+					if a.Key == "style" || strings.HasPrefix(a.Key, "on") || a.Key == "src" || a.Key == "href" {
+						t.Errorf("<%s %s=%q>", n.Data, a.Key, a.Val)
+					}
+				}
+				if id := attr(n, "id"); id != "" {
+					if ids[id] {
+						t.Errorf("id %s is there twice", id)
+					}
+					ids[id] = true
+				}
+				if n.Data == "label" {
+					labels[attr(n, "for")] = true
+				}
+			}
+			for _, input := range d.all("input") {
+				if attr(input, "type") != "hidden" && !labels[attr(input, "id")] && input.Parent.Data != "label" {
+					t.Errorf("field %s has no label", attr(input, "name"))
+				}
+				if by := attr(input, "aria-describedby"); by != "" && !ids[by] {
+					t.Errorf("field %s is described by nothing", attr(input, "name"))
+				}
+			}
+			if strings.Contains(words(d.root), "{{") || strings.Contains(d.body, "ZgotmplZ") || strings.Contains(d.body, "<no value>") {
+				t.Error("a template was not filled in")
+			}
+		})
+	}
+}
+
+func TestFormsPostWhatWasPromised(t *testing.T) {
+	p := New()
+	for _, s := range samples {
+		d := drawPage(t, p, s)
+		kind, _, _ := strings.Cut(s.name, "-")
+		forms := d.all("form")
+		if kind == "message" {
+			if len(forms) != 0 {
+				t.Errorf("%s has a form", s.name)
+			}
+			continue
+		}
+		want := map[string]struct {
+			action  string
+			buttons []string
+		}{
+			"ask": {"/consent", []string{"allow", "cancel"}}, "signin": {"/signin", []string{"allow", "cancel"}}, "grant": {"/consent", []string{"allow", "deny"}},
+		}[kind]
+		if len(forms) != 1 || attr(forms[0], "method") != "post" || attr(forms[0], "action") != want.action {
+			t.Errorf("%s: form posts to %v", s.name, forms)
+			continue
+		}
+		var buttons []string
+		for _, b := range d.all("button") {
+			if attr(b, "type") != "submit" || attr(b, "name") != "decision" {
+				t.Errorf("%s: a button named %q", s.name, attr(b, "name"))
+			}
+			buttons = append(buttons, attr(b, "value"))
+		}
+		// The first one is what the Enter key presses.
+		if !slices.Equal(buttons, want.buttons) {
+			t.Errorf("%s: buttons %q, want %q", s.name, buttons, want.buttons)
+		}
+		var fields []string
+		for _, i := range d.all("input") {
+			fields = append(fields, attr(i, "name")+"="+attr(i, "value"))
+		}
+		wantFields := map[string][]string{
+			"ask-providers": {"tx=t0ken", "provider=workos", "provider=local"}, "signin": {"tx=t0ken", "username=", "password="}, "signin-wrong": {"tx=t0ken", "username=alice", "password="},
+		}[s.name]
+		if wantFields == nil {
+			wantFields = []string{"tx=t0ken"}
+		}
+		if !slices.Equal(fields, wantFields) {
+			t.Errorf("%s: fields %q, want %q", s.name, fields, wantFields)
+		}
+	}
+}
+
+func TestPagesSayWhatIsTrue(t *testing.T) {
+	p := New()
+	for name, c := range map[string]struct{ says, doesNotSay []string }{
+		"ask-web": {
+			[]string{"Allow claude.ai to use github?", "Calls itself Claude", "nobody has checked this name", "Answer goes to claude.ai", "https://mcp.example.com/github", "started to connect from claude.ai", "Allow Cancel"},
+			[]string{"Sign in with", "this computer", "The name comes from"},
+		},
+		"ask-proved":            {[]string{"Allow claude.ai to use", "Calls itself Claude", "The name comes from claude.ai"}, []string{"nobody has checked", "another site"}},
+		"ask-proved-program":    {[]string{"Any program on this computer can say it is claude.ai", "localhost:51234", "a program on this computer"}, []string{"another site"}},
+		"ask-proved-nameless":   {[]string{"claude.ai", "It gave no name"}, []string{"Calls itself"}},
+		"ask-elsewhere":         {[]string{"The answer goes to another site", "collector.test"}, nil},
+		"ask-program":           {[]string{"Allow a program on this computer to use github?", "Calls itself Claude Code", "localhost:51234", "Any program on this computer can ask this"}, nil},
+		"ask-anonymous":         {[]string{"It gave no name", "nobody has checked who it is", "127.0.0.1:33418"}, []string{"Calls itself"}},
+		"ask-device":            {[]string{"Allow an app on this device to use github?", "cursor:", "Any app on this device can open cursor: links"}, []string{"this computer", "cursor::"}},
+		"ask-operator":          {[]string{"Allow Build robot to use github?", "Set up by the people who run this gateway", "ci.example.com"}, []string{"Calls itself", "checked"}},
+		"ask-operator-nameless": {[]string{"An app without a name", "Set up by the people"}, nil},
+		"ask-providers":         {[]string{"Sign in with your organization account user name and password"}, nil},
+		"signin":                {[]string{"Sign in to let a program on this computer use github", "User name", "Password", "Cancel"}, []string{"wrong"}},
+		"signin-wrong":          {[]string{"The user name or the password is wrong."}, nil},
+		"grant": {
+			[]string{"Let a program on this computer act for you on github?", "Signed in as Alice Jones alice@example.com Acme Corporation", "Use these tools get_* list_* search_* create_issue Except get_secret.", "docs://**", "stands for any characters", "Calls itself Claude Code", "localhost:51234", "Any program on this computer", "Allow Deny"},
+			[]string{"Nothing", "more"},
+		},
+		"grant-all":            {[]string{"Use every tool Use every prompt"}, []string{"stands for any", "more"}},
+		"grant-many":           {[]string{"and 39 more", "and 7 more", "tool_number_2 and 2 more", "and 292 more", "and 100 more", "and 8 more."}, []string{"tool_number_200"}},
+		"grant-nothing":        {[]string{"your role allows nothing here", "ask it@example.com", "Allow Deny"}, nil},
+		"grant-nothing-nobody": {[]string{"your role allows nothing here", "ask the people who run this gateway"}, nil},
+		"grant-impersonator":   {[]string{"staff@example.com is signed in as this person", "recorded under both names"}, nil},
+		"message":              {[]string{"This sign-in can’t go on", "Go back to your app"}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := drawPage(t, p, find(t, name))
+			text := words(d.all("body")[0])
+			for _, s := range c.says {
+				if !strings.Contains(text, s) {
+					t.Errorf("does not say %q:\n%s", s, text)
+				}
+			}
+			for _, s := range c.doesNotSay {
+				if strings.Contains(text, s) {
+					t.Errorf("says %q:\n%s", s, text)
+				}
+			}
+		})
+	}
+}
+
+func TestErrorsAreReadOut(t *testing.T) {
+	d := drawPage(t, New(), find(t, "signin-wrong"))
+	alert := slices.IndexFunc(d.all("div"), func(n *html.Node) bool { return attr(n, "role") == "alert" })
+	if alert < 0 || words(d.all("div")[alert]) != "The user name or the password is wrong." {
+		t.Error("the error is no alert")
+	}
+	if got := words(d.all("title")[0]); got != "Sign in: try again" {
+		t.Errorf("title is %q", got)
+	}
+	fields := make(map[string]*html.Node)
+	for _, i := range d.all("input") {
+		fields[attr(i, "name")] = i
+	}
+	if attr(fields["username"], "autocomplete") != "username" || attr(fields["password"], "autocomplete") != "current-password" || attr(fields["password"], "type") != "password" {
+		t.Error("a password manager would not know the fields")
+	}
+	if attr(fields["password"], "value") != "" {
+		t.Error("the password comes back")
+	}
+}
+
+func TestHostileTextsStayText(t *testing.T) {
+	p := New()
+	for _, name := range []string{"ask-hostile", "grant-hostile"} {
+		d := drawPage(t, p, find(t, name))
+		for _, bad := range []string{"<script>", "<b>", "<i>", "<img", "\u202e", "\u200b", "\x00"} {
+			if strings.Contains(d.body, bad) {
+				t.Errorf("%s: %q is in the page", name, bad)
+			}
+		}
+		text := words(d.all("body")[0])
+		if !strings.Contains(text, "hidden characters") || !strings.Contains(text, "…") {
+			t.Errorf("%s does not say that something is left out:\n%s", name, text)
+		}
+		if !strings.Contains(text, ".example.evil.test:8443") {
+			t.Errorf("%s hides the end of the host:\n%s", name, text)
+		}
+	}
+	rec := httptest.NewRecorder()
+	p.Ask(rec, nil, Ask{Action: `javascript:alert(1)`, Server: `"><script>x`, Resource: `</p><script>x`, Hidden: []Field{{`"><script>`, `"><script>`}}, Providers: []Choice{{`"><script>`, `<script>`}, {"b", "B"}}})
+	p.SignIn(rec, nil, SignIn{Action: "/x", Username: `"><script>`, Error: `<script>`, Server: `<script>`})
+	p.Message(rec, Message{Title: `<script>`, Text: `<script>`, Hint: `<script>`})
+	if strings.Contains(rec.Body.String(), "<script") || strings.Contains(rec.Body.String(), "javascript:") {
+		t.Errorf("a script is in\n%s", rec.Body)
+	}
+}
+
+func TestHeadersShutEverythingElseOut(t *testing.T) {
+	p := New()
+	for _, s := range samples {
+		d := drawPage(t, p, s)
+		style := d.all("style")[0].FirstChild.Data
+		sum := sha256.Sum256([]byte(style))
+		csp := d.header.Get("Content-Security-Policy")
+		for _, want := range []string{
+			"default-src 'none'; ", "style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; ",
+			"base-uri 'none'; ", "form-action 'self'", "frame-ancestors 'none'",
+		} {
+			if !strings.Contains(csp, want) {
+				t.Errorf("%s: %s has no %q", s.name, csp, want)
+			}
+		}
+		if strings.Contains(csp, "unsafe") || strings.Contains(csp, "script") {
+			t.Errorf("%s: %s", s.name, csp)
+		}
+		for name, want := range map[string]string{
+			"Content-Type": "text/html; charset=utf-8", "X-Frame-Options": "DENY", "X-Content-Type-Options": "nosniff",
+			"Cache-Control": "no-store", "Referrer-Policy": "same-origin", "Cross-Origin-Resource-Policy": "same-origin",
+			"Cross-Origin-Opener-Policy": "",
+		} {
+			if got := d.header.Get(name); got != want {
+				t.Errorf("%s: %s is %q, want %q", s.name, name, got, want)
+			}
+		}
+	}
+}
+
+func TestStatus(t *testing.T) {
+	p := New()
+	for name, want := range map[string]int{"ask-web": 200, "signin": 200, "signin-wrong": 200, "grant": 200, "message": 400, "message-short": 200} {
+		if got := drawPage(t, p, find(t, name)).status; got != want {
+			t.Errorf("%s: status %d, want %d", name, got, want)
+		}
+	}
+}
+
+func TestFormTargets(t *testing.T) {
+	for target, want := range map[string]bool{
+		"https:": true, "http:": true, "cursor:": true, "https://claude.ai": true, "http://127.0.0.1:8123": true,
+		"http://localhost:*": true, "com.example.app:": true,
+		"": false, "*": false, "'self'": false, "'unsafe-inline'": false, "https://claude.ai; script-src *": false,
+		"https://claude.ai https://evil.test": false, "https://claude.ai\r\nX: y": false, "https://claude.ai/path": false,
+		"https://*.evil.test": false, "javascript:": false, "JavaScript:": false, "data:": false, "claude.ai": false, "https://[::1]:80": false,
+	} {
+		rec := httptest.NewRecorder()
+		New().Ask(rec, []string{target}, Ask{})
+		_, action, _ := strings.Cut(rec.Header().Get("Content-Security-Policy"), "form-action ")
+		action, _, _ = strings.Cut(action, ";")
+		expect := "'self'"
+		if want {
+			expect += " " + target
+		}
+		if action != expect {
+			t.Errorf("%q: form-action %s, want %s", target, action, expect)
+		}
+	}
+}
+
+func TestPagesAreDrawnAtTheSameTime(t *testing.T) {
+	p := New()
+	var wg sync.WaitGroup
+	for _, s := range samples {
+		want := drawPage(t, p, s).body
+		for range 4 {
+			wg.Go(func() {
+				rec := httptest.NewRecorder()
+				if s.draw(p, rec); rec.Body.String() != want {
+					t.Errorf("%s came out differently", s.name)
+				}
+			})
+		}
+	}
+	wg.Wait()
+}

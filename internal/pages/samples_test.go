@@ -1,0 +1,103 @@
+package pages
+
+import (
+	"fmt"
+	"net/http"
+)
+
+// sample is a page as it comes up in life; together they draw every branch of the templates.
+type sample struct {
+	name string
+	draw func(p *Pages, w http.ResponseWriter)
+}
+
+var (
+	hidden  = []Field{{"tx", "t0ken"}}
+	web     = Client{Name: "Claude", Origin: SelfRegistered, RedirectHost: "claude.ai"}
+	proved  = Client{Name: "Claude", Domain: "claude.ai", Origin: MetadataDocument, RedirectHost: "claude.ai"}
+	program = Client{Name: "Claude Code", Origin: SelfRegistered, RedirectHost: "localhost:51234", Loopback: true}
+	device  = Client{Name: "Cursor", Origin: SelfRegistered, RedirectHost: "cursor", CustomScheme: true}
+	hostile = Client{
+		Name:         "<script>alert(1)</script>\u202e evil \u200b\u200b\" onclick=\"x\u0000" + fmt.Sprint(make([]byte, 100)),
+		Origin:       SelfRegistered,
+		RedirectHost: "accounts.google.com.secure-login.a-very-long-host-name-that-does-not-end.example.evil.test:8443",
+	}
+	anonymous = Client{Origin: SelfRegistered, RedirectHost: "127.0.0.1:33418", Loopback: true}
+)
+
+func ask(c Client, providers ...Choice) func(*Pages, http.ResponseWriter) {
+	return func(p *Pages, w http.ResponseWriter) {
+		p.Ask(w, []string{"https:"}, Ask{
+			Client: c, Server: "github", Resource: "https://mcp.example.com/github",
+			Action: "/consent", Hidden: hidden, Providers: providers,
+		})
+	}
+}
+
+func signIn(username, problem string) func(*Pages, http.ResponseWriter) {
+	return func(p *Pages, w http.ResponseWriter) {
+		p.SignIn(w, nil, SignIn{Action: "/signin", Hidden: hidden, Username: username, Error: problem, Client: program, Server: "github"})
+	}
+}
+
+func grant(g Grant) func(*Pages, http.ResponseWriter) {
+	g.Server, g.Resource, g.Action, g.Hidden = "github", "https://mcp.example.com/github", "/consent", hidden
+	return func(p *Pages, w http.ResponseWriter) { p.Grant(w, []string{"http://localhost:51234"}, g) }
+}
+
+func message(m Message) func(*Pages, http.ResponseWriter) {
+	return func(p *Pages, w http.ResponseWriter) { p.Message(w, m) }
+}
+
+func many(n int) (list []string) {
+	for i := range n {
+		list = append(list, fmt.Sprintf("tool_number_%d", i))
+	}
+	return list
+}
+
+var samples = []sample{
+	{"ask-web", ask(web, Choice{"workos", "your organization account"})},
+	{"ask-proved", ask(proved)},
+	{"ask-proved-program", ask(Client{Name: "Claude Code", Domain: "claude.ai", Origin: MetadataDocument, RedirectHost: "localhost:51234", Loopback: true})},
+	{"ask-proved-nameless", ask(Client{Domain: "claude.ai", Origin: MetadataDocument, RedirectHost: "claude.ai"})},
+	{"ask-elsewhere", ask(Client{Name: "Claude", Domain: "claude.ai", Origin: MetadataDocument, RedirectHost: "collector.test"})},
+	{"ask-program", ask(program)},
+	{"ask-anonymous", ask(anonymous)},
+	{"ask-device", ask(device)},
+	{"ask-operator", ask(Client{Name: "Build robot", Origin: SetUp, RedirectHost: "ci.example.com"})},
+	{"ask-operator-nameless", ask(Client{Origin: SetUp, RedirectHost: "127.0.0.1:1", Loopback: true})},
+	{"ask-nothing-known", ask(Client{})},
+	{"ask-providers", ask(web, Choice{"workos", "your organization account"}, Choice{"local", "user name and password"})},
+	{"ask-hostile", ask(hostile)},
+	{"signin", signIn("", "")},
+	{"signin-wrong", signIn("alice", "The user name or the password is wrong.")},
+	{"grant", grant(Grant{
+		Client: program, Person: "Alice Jones", Email: "alice@example.com", Org: "Acme Corporation",
+		Abilities: []Ability{
+			{Title: "Use these tools", Items: []string{"get_*", "list_*", "search_*", "create_issue"}, Except: []string{"get_secret"}},
+			{Title: "Read these resources", Items: []string{"docs://**"}},
+		},
+	})},
+	{"grant-all", grant(Grant{Client: proved, Person: "alice", Abilities: []Ability{{Title: "Use every tool"}, {Title: "Use every prompt"}}})},
+	{"grant-many", grant(Grant{
+		Client: web, Person: "Alice Jones", Email: "alice@example.com",
+		Abilities: []Ability{
+			{Title: "Use these tools", Items: many(40), More: 7},
+			{Title: "Use these prompts", Items: many(3), More: 2},
+			{Title: "Read these resources", Items: many(300), Except: many(20)},
+		},
+	})},
+	{"grant-nothing", grant(Grant{Client: device, Person: "Bob", Email: "bob@example.com", Org: "Acme Corporation", Nothing: true, Contact: "it@example.com"})},
+	{"grant-nothing-nobody", grant(Grant{Client: anonymous, Person: "bob"})},
+	{"grant-impersonator", grant(Grant{
+		Client: Client{Name: "Build robot", Origin: SetUp, RedirectHost: "ci.example.com"}, Person: "Alice Jones", Email: "alice@example.com", Org: "Acme",
+		Impersonator: "staff@example.com", Abilities: []Ability{{Title: "Use every tool"}},
+	})},
+	{"grant-hostile", grant(Grant{Client: hostile, Person: "<b>\u202eAlice</b>", Email: "a@\u200bb", Org: "\"><img src=x>", Abilities: []Ability{{Title: "Use these tools", Items: []string{"<i>x</i>"}}}})},
+	{"message", message(Message{
+		Status: 400, Title: "This sign-in can’t go on", Text: "It was not started in this browser, it is finished already, or it has taken more than ten minutes.",
+		Hint: "Go back to your app and connect again. Cookies have to be allowed for this site.",
+	})},
+	{"message-short", message(Message{Title: "Signed out"})},
+}
