@@ -10,6 +10,8 @@ import (
 	"unicode"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/mcpgateway/caddy-mcp-gateway/policy"
 )
 
 // A reader is how some server in the field takes JSON apart: whether it folds the
@@ -155,8 +157,14 @@ func runsHidden(r received) bool {
 	})
 }
 
+// entry is what a list has of one kind.
+type entry struct {
+	kind policy.Kind
+	name string
+}
+
 // listed lists the entries that some reader finds in a message, whatever it answers.
-func listed(msg []byte) (names []string) {
+func listed(msg []byte) (found []entry) {
 	for _, reader := range jsonReaders {
 		v, _ := reader.read(msg)
 		messages := []any{v}
@@ -165,20 +173,17 @@ func listed(msg []byte) (names []string) {
 		}
 		for _, m := range messages {
 			for _, in := range []any{member(m, reader, "result"), member(m, reader, "params"), member(member(m, reader, "error"), reader, "data")} {
-				for _, list := range []string{"tools", "prompts", "resources", "resourceTemplates"} {
+				for kind, list := range map[policy.Kind]string{policy.Tool: "tools", policy.Prompt: "prompts", policy.Resource: "resources", policy.Template: "resourceTemplates"} {
 					entries, _ := member(in, reader, list).([]any)
 					for _, e := range entries {
-						for _, by := range []string{"name", "uri", "uriTemplate"} {
-							if s, ok := member(e, reader, by).(string); ok {
-								names = append(names, s, beforeNUL(s))
-							}
-						}
+						s, _ := member(e, reader, identity[kind].name).(string)
+						found = append(found, entry{kind, s}, entry{kind, beforeNUL(s)})
 					}
 				}
 			}
 		}
 	}
-	return names
+	return found
 }
 
 // copyOf returns a request as a next would see it.
