@@ -76,7 +76,19 @@ func (app *App) loadAudit(ctx caddy.Context) (audit.Sink, error) {
 func (app *App) abilities(subject *policy.Subject, resource oauth.Resource) (abilities []pages.Ability, nothing bool) {
 	view := app.currentPolicy().View(subject, resource.Server)
 	for _, ability := range view.Describe() {
-		abilities = append(abilities, pages.Ability{Title: ability.String(), Items: ability.Allowed})
+		shown := pages.Ability{Title: abilityTitles[ability.Kind][0], Except: ability.Denied}
+		if !ability.All() {
+			shown.Title, shown.Items = abilityTitles[ability.Kind][1], ability.Allowed
+		}
+		abilities = append(abilities, shown)
 	}
 	return abilities, view.Empty()
+}
+
+// abilityTitles are the headings of the consent page: for everything of a kind, and for the names that follow.
+var abilityTitles = map[policy.Kind][2]string{
+	policy.Tool:     {"Use every tool", "Use these tools"},
+	policy.Prompt:   {"Use every prompt", "Use these prompts"},
+	policy.Resource: {"Read every resource", "Read these resources"},
+	policy.Template: {"Read every resource template", "Read these resource templates"},
 }

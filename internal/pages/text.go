@@ -115,7 +115,7 @@ func breakable(host string) template.HTML {
 	if utf8.RuneCountInString(host) > short {
 		escaped = strings.ReplaceAll(escaped, ".", "<wbr>.")
 	}
-	return template.HTML(escaped) //nolint:gosec // escaped above
+	return template.HTML(escaped) // escaped above
 }
 
 // hostText is a host, with or without a port, as it is looked up: letters that look like others show as what they are,
