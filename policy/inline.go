@@ -31,11 +31,12 @@ var inlineKeys = []string{"role", "permission", "everyone", "methods", "mode"}
 // it. Its error is an [*Error].
 func (d *Document) AddBlock(at Position, words ...string) (*Block, error) {
 	b := &Block{At: at}
-	switch first, names := shift(words); first {
+	first, names := shift(words)
+	blocks := &d.Roles
+	switch first {
 	case "role":
-		return b, addNamed(&d.Roles, b, first, names)
 	case "permission":
-		return b, addNamed(&d.Permissions, b, first, names)
+		blocks = &d.Permissions
 	case "everyone":
 		if len(names) > 0 {
 			return nil, mistake(at, "everyone takes no name, but there is %q", names[0])
@@ -48,24 +49,21 @@ func (d *Document) AddBlock(at Position, words ...string) (*Block, error) {
 	default:
 		return nil, mistake(at, "%s", unknownKey(first, inlineKeys, nil))
 	}
-}
-
-func addNamed(blocks *map[string]*Block, b *Block, what string, names []string) error {
 	if len(names) != 1 {
-		return mistake(b.At, "%s takes exactly one name", what)
+		return nil, mistake(at, "%s takes exactly one name", first)
 	}
 	name := names[0]
 	if fault := slugFault(name); fault != "" {
-		return mistake(b.At, "%s: %q %s", what, name, fault)
+		return nil, mistake(at, "%s: %q %s", first, name, fault)
 	}
-	if _, ok := (*blocks)[name]; ok {
-		return mistake(b.At, "%s %s is written twice", what, name)
+	if (*blocks)[name] != nil {
+		return nil, mistake(at, "%s %s is written twice", first, name)
 	}
 	if *blocks == nil {
 		*blocks = make(map[string]*Block)
 	}
 	(*blocks)[name] = b
-	return nil
+	return b, nil
 }
 
 // AddSetting applies a line that begins no block: `methods ext/ping` or `mode observe`. Its error is an [*Error].

@@ -19,9 +19,9 @@ const (
 	uriEncoded   = "the URI encodes a slash, dot, backslash, percent or control character"
 )
 
-// uriTrap returns why a URI (or URI template, or a pattern of either) must match nothing, or "". Besides the forms that
-// INTERFACE names, it refuses their near relatives: what RFC 3986 §6.2.2 or a WHATWG URL parser would normalise into one of
-// them.
+// uriTrap returns why a URI (or URI template, or a pattern of either) must match nothing, or "". Besides dot
+// segments, backslashes, user info, capitals in the scheme, and encoded slashes, dots and backslashes it refuses their near
+// relatives: what RFC 3986 §6.2.2, a WHATWG URL parser or a lax server would normalise into one of them.
 func uriTrap(uri string) string {
 	start := 0 // of the segment
 	for i := range len(uri) {
