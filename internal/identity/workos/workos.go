@@ -41,7 +41,8 @@ type Config struct {
 	// Organizations are the accepted organizations (org_…), in order of preference. Exactly one of Organizations and
 	// AnyOrganization must be set.
 	Organizations []string
-	// AnyOrganization accepts every organization of the environment, also those customers make for themselves.
+	// AnyOrganization accepts every organization of the environment, also those customers make for themselves. Whoever
+	// builds the Config warns the operator.
 	AnyOrganization bool
 	// Provider is the sign-in page: authkit, which is the default, or one of WorkOS' OAuth providers, such as
 	// GoogleOAuth.
@@ -121,9 +122,6 @@ func New(cfg Config) (*Provider, error) {
 		return nil, fmt.Errorf("base_url %q: %w", cfg.BaseURL, err)
 	}
 	p.verifier = newVerifier(jwks.String(), client, cfg.Now)
-	if cfg.AnyOrganization {
-		p.log.Warn("members of every organization of the WorkOS environment may come in; name the accepted ones with `organization`")
-	}
 	return p, nil
 }
 
