@@ -95,7 +95,10 @@ func runDemo(ctx context.Context, flags *demoFlags, getenv func(string) string, 
 			return err
 		}
 	}
-	if config.Upstream, err = demo.Serve(ctx); err != nil {
+	// The servers end after the gateway, so that it has no broken connections to complain of.
+	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopServing()
+	if config.Upstream, err = demo.Serve(serving); err != nil {
 		return err
 	}
 	text, err := config.caddyfile()

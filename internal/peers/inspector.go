@@ -13,6 +13,7 @@ func Inspector(t testing.TB, desktop *Desktop, home string, args ...string) *exe
 	script := filepath.Join(NPM(t), "node_modules", "@modelcontextprotocol", "inspector", "clients", "launcher", "build", "index.js")
 	cmd := exec.CommandContext(t.Context(), Node(t), append([]string{script, "--cli"}, args...)...)
 	cmd.Dir = home
-	cmd.Env = append(desktop.Env(), "HOME="+home)
+	// It opens pages only for someone at a terminal, unless told that there is someone all the same.
+	cmd.Env = append(desktop.Env(), "HOME="+home, "MCP_AUTO_OPEN_ENABLED=true")
 	return cmd
 }
