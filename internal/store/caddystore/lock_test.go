@@ -57,8 +57,9 @@ func TestADeleteOnAnotherNodeIsNotUndone(t *testing.T) {
 	if err := a.Update(t.Context(), "grant", "g", func(old []byte) ([]byte, time.Time, error) {
 		go func() { deleted <- b.Delete(t.Context(), "grant", "g") }()
 		select {
-		case <-deleted:
+		case err := <-deleted:
 			t.Error("the other node did not wait")
+			deleted <- err
 		case <-time.After(20 * time.Millisecond):
 		}
 		return old, time.Time{}, nil

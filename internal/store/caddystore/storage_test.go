@@ -230,6 +230,8 @@ func TestListingWhileOthersWrite(t *testing.T) {
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer stop()
 	for n := range 4 {
 		wg.Go(func() {
 			for i := 0; ctx.Err() == nil; i++ {
@@ -260,8 +262,6 @@ func TestListingWhileOthersWrite(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	stop()
-	wg.Wait()
 }
 
 // TestNewFoldersAreMadeDurable holds that every folder between a record and the storage's own was synced.
