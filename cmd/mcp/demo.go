@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
@@ -22,6 +23,9 @@ import (
 
 	"github.com/mcpgateway/caddy-mcp-gateway/cmd/mcp/demo"
 )
+
+// stopTimeout is how long the demo waits for requests that are under way when it is stopped.
+const stopTimeout = 5 * time.Second
 
 // demoFlags are the flags of `caddy mcp demo`.
 type demoFlags struct {
@@ -95,12 +99,11 @@ func runDemo(ctx context.Context, flags *demoFlags, getenv func(string) string, 
 			return err
 		}
 	}
-	// The servers end after the gateway, so that it has no broken connections to complain of.
-	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
-	defer stopServing()
-	if config.Upstream, err = demo.Serve(serving); err != nil {
+	address, shutdown, err := demo.Serve(ctx)
+	if err != nil {
 		return err
 	}
+	config.Upstream = address
 	text, err := config.caddyfile()
 	if err != nil {
 		return err
@@ -126,8 +129,19 @@ func runDemo(ctx context.Context, flags *demoFlags, getenv func(string) string, 
 	}
 	<-ctx.Done()
 	fmt.Fprintln(out, "\nStopping.")
-	err = caddy.Stop()
-	certmagic.CleanUpOwnLocks(context.WithoutCancel(ctx), caddy.Log())
+	return stopDemo(context.WithoutCancel(ctx), shutdown)
+}
+
+// stopDemo ends the gateway and then the servers behind it. Caddy returns before the last requests are over, so it is the
+// servers, which know when nobody asks them any more, that are waited for.
+func stopDemo(ctx context.Context, shutdown func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, stopTimeout)
+	defer cancel()
+	err := caddy.Stop()
+	if late := shutdown(ctx); !errors.Is(late, context.DeadlineExceeded) {
+		err = errors.Join(err, late)
+	}
+	certmagic.CleanUpOwnLocks(ctx, caddy.Log())
 	return err
 }
 

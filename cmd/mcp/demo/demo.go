@@ -35,20 +35,20 @@ func Handler(server *mcp.Server) http.Handler {
 }
 
 // Serve runs the playground server at /playground and the notes server at /notes on a free port of the loopback
-// interface, and returns that port's address. It returns at once; the listener closes when ctx ends.
-func Serve(ctx context.Context) (string, error) {
+// interface, and returns that port's address. It returns at once. shutdown ends it when the last request is over, or
+// when its context is.
+func Serve(ctx context.Context) (address string, shutdown func(context.Context) error, err error) {
 	var config net.ListenConfig
 	listener, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/playground", Handler(Playground()))
 	mux.Handle("/notes", Handler(Notes()))
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = server.Serve(listener) }()
-	context.AfterFunc(ctx, func() { _ = server.Close() })
-	return listener.Addr().String(), nil
+	return listener.Addr().String(), server.Shutdown, nil
 }
 
 // text is a tool's answer of plain text.
