@@ -139,7 +139,10 @@ func (s *surveyor) derive(server *caddyhttp.Server, host string) []origin {
 			if len(server.TLSConnPolicies) > 0 && port != uint(httpPort) {
 				scheme = "https"
 			}
-			all = append(all, newOrigin(scheme, host, strconv.FormatUint(uint64(port), 10)))
+			// One site may listen on several addresses of one port, such as 127.0.0.1 and [::1].
+			if o := newOrigin(scheme, host, strconv.FormatUint(uint64(port), 10)); !slices.Contains(all, o) {
+				all = append(all, o)
+			}
 		}
 	}
 	if len(all) == 0 { // a socket, or a port chosen by the system: something in front of it knows the public address
