@@ -137,10 +137,7 @@ func runDemo(ctx context.Context, flags *demoFlags, getenv func(string) string, 
 func stopDemo(ctx context.Context, shutdown func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, stopTimeout)
 	defer cancel()
-	err := caddy.Stop()
-	if late := shutdown(ctx); !errors.Is(late, context.DeadlineExceeded) {
-		err = errors.Join(err, late)
-	}
+	err := errors.Join(caddy.Stop(), shutdown(ctx))
 	certmagic.CleanUpOwnLocks(ctx, caddy.Log())
 	return err
 }

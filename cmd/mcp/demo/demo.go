@@ -6,6 +6,7 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -35,8 +36,8 @@ func Handler(server *mcp.Server) http.Handler {
 }
 
 // Serve runs the playground server at /playground and the notes server at /notes on a free port of the loopback
-// interface, and returns that port's address. It returns at once. shutdown ends it when the last request is over, or
-// when its context is.
+// interface, and returns that port's address. It returns at once. shutdown ends it when no request is under way any more,
+// or when its context ends.
 func Serve(ctx context.Context) (address string, shutdown func(context.Context) error, err error) {
 	var config net.ListenConfig
 	listener, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
@@ -46,9 +47,28 @@ func Serve(ctx context.Context) (address string, shutdown func(context.Context) 
 	mux := http.NewServeMux()
 	mux.Handle("/playground", Handler(Playground()))
 	mux.Handle("/notes", Handler(Notes()))
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+
+	// Every request holds this for reading. Unlike http.Server's own Shutdown, taking it for writing does not wait for
+	// connections that have been opened in advance and not used yet.
+	var underWay sync.RWMutex
+	server := &http.Server{ReadHeaderTimeout: 10 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		underWay.RLock()
+		defer underWay.RUnlock()
+		mux.ServeHTTP(w, r)
+	})}
 	go func() { _ = server.Serve(listener) }()
-	return listener.Addr().String(), server.Shutdown, nil
+	return listener.Addr().String(), func(ctx context.Context) error {
+		idle := make(chan struct{})
+		go func() {
+			underWay.Lock() // for good: nothing begins any more
+			close(idle)
+		}()
+		select {
+		case <-idle:
+		case <-ctx.Done():
+		}
+		return server.Close()
+	}, nil
 }
 
 // text is a tool's answer of plain text.
