@@ -95,15 +95,13 @@ func newFixture(t testing.TB, change func(*Config)) *fixture {
 func newFixtureOn(t testing.TB, c *clock, st store.Store, change func(*Config)) *fixture {
 	t.Helper()
 	f := &fixture{t: t, clock: c, store: st, audit: new(sink), local: newLocalProvider(), hosted: newHostedProvider()}
-	var root [32]byte
-	copy(root[:], "the root secret of the tests ....")
-	sealer := seal.New(root)
+	sealer := sync.OnceValues(func() (*seal.Sealer, error) { return seal.Load(context.Background(), st) })
 	cfg := Config{
 		Issuer: testIssuer, Resources: func() []Resource {
 			return []Resource{{URL: testResource, Server: "github", Mount: "/github"}, {URL: testImages, Server: "images", Mount: "/images"}}
 		},
 		DefaultResource: testResource, Providers: []identity.Provider{f.local, f.hosted}, Store: st,
-		Sealer: func(context.Context) (*seal.Sealer, error) { return sealer, nil }, Dynamic: true, Audit: f.audit, Now: c.now,
+		Sealer: func(context.Context) (*seal.Sealer, error) { return sealer() }, Dynamic: true, Audit: f.audit, Now: c.now,
 		Static: []StaticClient{
 			{ID: "desktop", Public: true, RedirectURIs: []string{"http://127.0.0.1/callback"}},
 			{ID: "portal", Name: "The Portal", Secret: "port:al secret+%", RedirectURIs: []string{webRedirect}},
