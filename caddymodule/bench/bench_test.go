@@ -43,7 +43,9 @@ func TestExchangeRefusesAnythingButOK(t *testing.T) {
 
 func TestReportTakesRatiosWithinARound(t *testing.T) {
 	arms := []arm{{name: "direct"}, {name: "reverse_proxy"}, {name: "gateway"}}
-	at := func(rate float64) sample { return sample{perSecond: rate, p50: time.Millisecond, p99: 2 * time.Millisecond} }
+	at := func(rate float64) sample {
+		return sample{perSecond: rate, p50: time.Millisecond, p99: 2 * time.Millisecond}
+	}
 	results := [][]sample{
 		{at(400), at(100), at(400)},
 		{at(200), at(50), at(200)}, // the machine was slow in the second round

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -34,7 +35,7 @@ const plainArm = 1
 type site struct {
 	arms     []arm
 	caddyPID int
-	commands []*exec.Cmd
+	running  []running
 	dir      string
 }
 
@@ -78,11 +79,12 @@ func start(ctx context.Context, caddy string) (_ *site, err error) {
 	defer logs.Close()
 	command := exec.CommandContext(ctx, caddy, "run", "--config", file, "--adapter", "caddyfile")
 	command.Stdout, command.Stderr = logs, logs
-	if err := s.run(command); err != nil {
+	ended, err := s.run(command)
+	if err != nil {
 		return nil, err
 	}
 	s.caddyPID = command.Process.Pid
-	token, err := s.token(ctx, guarded, secret)
+	token, err := s.token(ctx, guarded, secret, ended)
 	if err != nil {
 		text, _ := os.ReadFile(logs.Name())
 		return nil, fmt.Errorf("%w; Caddy said:\n%s", err, text)
@@ -110,26 +112,38 @@ func (s *site) startUpstream(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := s.run(command); err != nil {
+	if _, err := s.run(command); err != nil {
 		return "", err
 	}
 	address, err := bufio.NewReader(out).ReadString('\n')
 	return strings.TrimSpace(address), err
 }
 
-func (s *site) run(command *exec.Cmd) error {
+// running is a process, and a channel that is closed when it has ended.
+type running struct {
+	process *os.Process
+	ended   chan struct{}
+}
+
+// run starts a process that stop will end, and returns a channel that is closed when it has ended.
+func (s *site) run(command *exec.Cmd) (ended <-chan struct{}, err error) {
 	if err := command.Start(); err != nil {
-		return err
+		return nil, err
 	}
-	s.commands = append(s.commands, command)
-	return nil
+	r := running{process: command.Process, ended: make(chan struct{})}
+	s.running = append(s.running, r)
+	go func() {
+		defer close(r.ended)
+		_ = command.Wait() // why it ended stands in its log
+	}()
+	return r.ended, nil
 }
 
 // stop ends the processes and removes their files.
 func (s *site) stop() {
-	for _, command := range s.commands {
-		_ = command.Process.Kill()
-		_ = command.Wait()
+	for _, r := range s.running {
+		_ = r.process.Kill()
+		<-r.ended
 	}
 	if s.dir != "" {
 		_ = os.RemoveAll(s.dir)
@@ -137,7 +151,7 @@ func (s *site) stop() {
 }
 
 // token waits for Caddy and gets an access token for the machine client of the Caddyfile.
-func (s *site) token(ctx context.Context, port, secret string) (string, error) {
+func (s *site) token(ctx context.Context, port, secret string, ended <-chan struct{}) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	form := url.Values{"grant_type": {"client_credentials"}, "resource": {"http://localhost:" + port + "/mcp"}, "scope": {"mcp"}}
@@ -151,11 +165,14 @@ func (s *site) token(ctx context.Context, port, secret string) (string, error) {
 		request.SetBasicAuth("bench", secret)
 		response, err := http.DefaultClient.Do(request)
 		if err != nil {
-			if retry := time.After(50 * time.Millisecond); ctx.Err() == nil {
-				<-retry
+			select {
+			case <-time.After(50 * time.Millisecond):
 				continue
+			case <-ended:
+				return "", errors.New("caddy ended at once")
+			case <-ctx.Done():
+				return "", fmt.Errorf("caddy does not answer: %w", err)
 			}
-			return "", fmt.Errorf("caddy does not answer: %w", err)
 		}
 		defer response.Body.Close()
 		var answer struct {
@@ -186,7 +203,7 @@ func freePort(ctx context.Context) (string, error) {
 func caddyfile(dir, upstream, plain, guarded, secret, nobody string) string {
 	var rules strings.Builder
 	for i := range 44 {
-		fmt.Fprintf(&rules, "\t\t\t\tallow server-%02d tools list_* search_%02d_*\n", i, i)
+		fmt.Fprintf(&rules, "\t\t\t\tallow bench tools read_%02d search_%02d_*\n", i, i)
 	}
 	rules.WriteString(`				allow bench tools get_* list_*
 				allow bench tools create_item update_item
