@@ -75,7 +75,7 @@ func answerRPC(w http.ResponseWriter, r *http.Request) {
 // openStream begins an event stream and keeps it open until the client goes.
 func openStream(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/event-stream")
-	fmt.Fprint(w, ": open\n\n")
+	fmt.Fprint(w, `data: {"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":"open"}}`+"\n\n")
 	_ = http.NewResponseController(w).Flush()
 	<-r.Context().Done()
 }
@@ -159,6 +159,9 @@ func startGateway(t *testing.T, config gatewayConfig) *gateway {
 	t.Cleanup(func() {
 		if err := caddy.Stop(); err != nil {
 			t.Error(err)
+		}
+		if t.Failed() {
+			t.Log(g.logged())
 		}
 	})
 	if err := g.load(); err != nil {
@@ -277,7 +280,9 @@ func (g *gateway) stream(mount string) <-chan string {
 		defer res.Body.Close()
 		scanner := bufio.NewScanner(res.Body)
 		for scanner.Scan() {
-			lines <- scanner.Text()
+			if line := scanner.Text(); line != "" {
+				lines <- line
+			}
 		}
 		if err := scanner.Err(); err != nil {
 			lines <- "error: " + err.Error()

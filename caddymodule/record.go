@@ -34,11 +34,19 @@ func newRecord(h *Handler, r *http.Request, access *oauth.Access) *record {
 	return rec
 }
 
-// placeholderPrefix is what the names of our placeholders begin with.
-const placeholderPrefix = "http.mcp_gateway."
+const (
+	// placeholderPrefix is what the names of our placeholders begin with.
+	placeholderPrefix = "http.mcp_gateway."
+
+	// userPlaceholder is where Caddy's access log finds the user.
+	userPlaceholder = "http.auth.user.id"
+)
 
 // placeholder returns the value of one of our placeholders.
 func (rec *record) placeholder(key string) (any, bool) {
+	if key == userPlaceholder {
+		return rec.access.Subject.ID, true
+	}
 	name, ours := strings.CutPrefix(key, placeholderPrefix)
 	if !ours {
 		return nil, false
@@ -66,13 +74,12 @@ func (rec *record) finish() {
 	rec.audit(took)
 }
 
-// log adds to Caddy's access log whose request it was and what for.
+// log adds to Caddy's access log what the request was for. Whose it was is in a field that Caddy has for it.
 func (rec *record) log() {
 	extra, ok := rec.request.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields)
 	if !ok {
 		return
 	}
-	extra.Add(zap.String("mcp_user", rec.access.Subject.ID))
 	extra.Add(zap.String("mcp_server", rec.handler.Server))
 	extra.Add(zap.String("mcp_method", rec.outcome.Method))
 	extra.Add(zap.String("mcp_decision", rec.outcome.Decision))
