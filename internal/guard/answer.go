@@ -76,7 +76,7 @@ func (a *answerWriter) session() error {
 	}
 	handle, err := x.sessionFor(values[0])
 	if err == nil {
-		x.w.Header()[headerSession] = []string{handle}
+		x.w.Header()[headerSession] = x.value(handle)
 	}
 	return err
 }
@@ -147,7 +147,10 @@ func (a *answerWriter) broken() bool {
 func (a *answerWriter) answer() {
 	a.mode = draining
 	a.f = filters.Get().(*filter)
-	body, err := a.x.screenAnswer(a.f, a.buf, a.status)
+	if a.buf == nil {
+		a.buf = newBuffer(0) // there was no body
+	}
+	body, err := a.x.screenAnswer(a.f, a.buf.b, a.status)
 	switch {
 	case err == nil:
 		err = a.session()
@@ -237,8 +240,12 @@ func (x *exchange) onlyID() []byte {
 // release gives memory back. Nothing of the answer is in use any more.
 func (a *answerWriter) release() {
 	a.mode = draining
-	buffers.put(a.buf)
+	a.buf.release()
 	a.buf = nil
+	if a.stream != nil {
+		a.stream.out.release()
+		a.stream = nil
+	}
 	if a.f != nil {
 		a.f.release()
 		a.f = nil

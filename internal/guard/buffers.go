@@ -6,26 +6,29 @@ import "sync"
 // answer does not cost memory for ever.
 const maxPooled = 1 << 20
 
-// bufferPool keeps memory for answers.
-type bufferPool struct{ pool sync.Pool }
+// buffer is memory for an answer.
+type buffer struct{ b []byte }
 
-var buffers bufferPool
+var buffers = sync.Pool{New: func() any { return new(buffer) }}
 
-// get returns an empty buffer with room for size bytes.
-func (b *bufferPool) get(size int) []byte {
-	if p, _ := b.pool.Get().(*[]byte); p != nil {
-		if cap(*p) >= size {
-			return (*p)[:0]
-		}
+// newBuffer returns an empty buffer with room for size bytes.
+func newBuffer(size int) *buffer {
+	p := buffers.Get().(*buffer)
+	if cap(p.b) < size {
+		p.b = make([]byte, 0, max(size, 4<<10))
 	}
-	return make([]byte, 0, max(size, 4<<10))
+	return p
 }
 
-// put gives a buffer back.
-func (b *bufferPool) put(buf []byte) {
-	if cap(buf) > 0 && cap(buf) <= maxPooled {
-		b.pool.Put(&buf)
+// release gives the buffer back.
+func (p *buffer) release() {
+	if p == nil {
+		return
 	}
+	if p.b = p.b[:0]; cap(p.b) > maxPooled {
+		p.b = nil
+	}
+	buffers.Put(p)
 }
 
 // filters keeps filters for the next message.

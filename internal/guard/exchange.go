@@ -25,12 +25,36 @@ type exchange struct {
 	session    string // as the upstream knows it
 	lastEvent  string // likewise
 	holderText string
+
+	// Set here rather than each on its own, since there is one of each.
+	aw     answerWriter
+	reader bodyReader
+	values [8]string // of headers we set
+	used   int
+}
+
+// bodyReader is the body that goes on.
+type bodyReader struct{ bytes.Reader }
+
+func (*bodyReader) Close() error { return nil }
+
+// value makes the values of a header. They are not shared between exchanges: other
+// handlers may change them in place.
+func (x *exchange) value(v string) []string {
+	i := x.used
+	if i == len(x.values) {
+		return []string{v}
+	}
+	x.used++
+	x.values[i] = v
+	return x.values[i : i+1 : i+1]
 }
 
 // Serve judges one HTTP request of an authenticated caller. It reads the body
 // and answers itself, or hands on: next gets a request whose body is complete in
 // memory (with ContentLength and GetBody), without the agent's credentials, and
 // a ResponseWriter that filters. next must not use either after it has returned.
+// The headers and the body of r are changed on the way.
 //
 // An error of next before anything was answered is answered with 502; Serve
 // returns an error only if the answer had begun. A panic of next goes through to
@@ -49,7 +73,8 @@ func (g *Guard) Serve(out *Outcome, w http.ResponseWriter, r *http.Request, c Ca
 
 // forward hands the request on and answers with what comes back.
 func (x *exchange) forward(next Next) error {
-	aw := &answerWriter{x: x, header: make(http.Header, 8)}
+	aw := &x.aw
+	*aw = answerWriter{x: x, header: make(http.Header, 8)}
 	began, returned := time.Now(), false
 	defer func() {
 		if !returned {
@@ -67,34 +92,34 @@ func (x *exchange) forward(next Next) error {
 	return aw.finish(err)
 }
 
-// onward makes the request that goes on. Its headers are a map of its own, so that
-// the handlers before us still see theirs.
+// onward makes of the request what goes on.
 func (x *exchange) onward() *http.Request {
-	r := *x.r
-	r.Header = make(http.Header, len(x.r.Header)+2)
-	for key, values := range x.r.Header {
-		if forwarded(key) {
-			r.Header[key] = values[:len(values):len(values)]
+	r := x.r
+	for key := range r.Header {
+		if !forwarded(key) {
+			delete(r.Header, key)
 		}
 	}
 	// A coded answer could not be read.
-	r.Header["Accept-Encoding"] = []string{"identity"}
+	r.Header["Accept-Encoding"] = x.value("identity")
 	if x.session != "" {
-		r.Header[headerSession] = []string{x.session}
+		r.Header[headerSession] = x.value(x.session)
 	}
 	if x.lastEvent != "" {
-		r.Header[headerLastEvent] = []string{x.lastEvent}
+		r.Header[headerLastEvent] = x.value(x.lastEvent)
 	}
 	r.TransferEncoding, r.Trailer = nil, nil
 	r.Body, r.ContentLength, r.GetBody = http.NoBody, 0, nil
-	if x.r.Method == http.MethodPost {
+	if r.Method == http.MethodPost {
 		// Exactly what was judged, whatever the agent wrote around it.
-		r.Header[headerContentType] = []string{typeJSON}
-		r.ContentLength = int64(len(x.body))
-		r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(x.body)), nil }
-		r.Body = io.NopCloser(bytes.NewReader(x.body))
+		r.Header[headerContentType] = x.value(typeJSON)
+		body := x.body
+		r.ContentLength = int64(len(body))
+		r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+		x.reader.Reset(body)
+		r.Body = &x.reader
 	}
-	return &r
+	return r
 }
 
 // forwarded reports whether a header of the agent's goes on as it is.

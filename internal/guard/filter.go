@@ -2,6 +2,7 @@ package guard
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/jsonrpc"
 	"github.com/mcpgateway/caddy-mcp-gateway/policy"
@@ -37,13 +38,18 @@ type frame struct {
 	edited             bool   // something in it changed
 }
 
+// sealer makes a handle for the caller of what the upstream calls plain.
+type sealer interface {
+	sealHandle(purpose, plain string) (handle string, err error)
+}
+
 // filter passes messages on without what the policy hides. The zero value is not
 // usable; its fields are set anew for each message, and its memory is reused.
 type filter struct {
 	view    *policy.View
 	observe bool
-	maxTTL  int64                                       // milliseconds
-	seal    func(purpose, plain string) (string, error) // makes a handle of an upstream's text
+	maxTTL  int64 // milliseconds
+	sealer  sealer
 
 	s       scanner
 	out     []byte // the message so far, if anything in it changed
@@ -90,6 +96,9 @@ func (f *filter) at(i int) int { return len(f.out) + i - f.copied }
 
 // replace puts with in the place of the bytes from start to end.
 func (f *filter) replace(start, end int, with []byte) {
+	if !f.edited {
+		f.out = slices.Grow(f.out, len(f.s.b)) // hardly anything is replaced by more
+	}
 	f.out = append(f.out, f.s.b[f.copied:start]...)
 	f.out = append(f.out, with...)
 	f.copied, f.edited = end, true
@@ -168,7 +177,8 @@ func (f *filter) shape(saw int) error {
 }
 
 func (f *filter) version() error {
-	if v, ok := f.s.text(); !ok || v != "2.0" {
+	f.s.space()
+	if !f.s.literal(`"2.0"`) {
 		return fault(`jsonrpc is not "2.0"`)
 	}
 	return nil

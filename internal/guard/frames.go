@@ -13,6 +13,9 @@ type dropped string
 
 func (d dropped) Error() string { return string(d) }
 
+// hiddenUpdate is why an update of a resource that the policy hides is left out.
+const hiddenUpdate = dropped("an update of a resource that is hidden")
+
 // screen filters one message by the caller's rights as they are now. What it
 // returns is valid until f is used again.
 func (x *exchange) screen(f *filter, msg []byte) ([]byte, frame, error) {
@@ -21,7 +24,7 @@ func (x *exchange) screen(f *filter, msg []byte) ([]byte, frame, error) {
 		x.out.Filtered += fr.filtered
 		return out, fr, err
 	}
-	f.view, f.observe, f.maxTTL, f.seal = view, observe, x.g.cfg.MaxTTL.Milliseconds(), x.sealHandle
+	f.view, f.observe, f.maxTTL, f.sealer = view, observe, x.g.cfg.MaxTTL.Milliseconds(), x
 	out, fr, err := f.message(msg)
 	if err == nil {
 		x.out.Filtered += fr.filtered
@@ -68,7 +71,7 @@ func (x *exchange) admitsUpdate(fr *frame) error {
 	if observe {
 		return nil
 	}
-	return dropped("an update of a resource that is hidden")
+	return hiddenUpdate
 }
 
 // awaits reports whether id is one that the request is still to be answered for.

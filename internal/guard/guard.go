@@ -14,6 +14,7 @@ package guard
 import (
 	"crypto/rand"
 	"errors"
+	"hash/maphash"
 	"net/http"
 	"time"
 
@@ -85,8 +86,9 @@ type Outcome struct {
 
 // Guard judges the traffic of one MCP server. It is safe for concurrent use.
 type Guard struct {
-	cfg  Config
-	memo memo
+	cfg      Config
+	memo     memo
+	sessions sessions
 }
 
 // New makes a Guard.
@@ -116,7 +118,7 @@ func New(cfg Config) (*Guard, error) {
 	if cfg.NewRequestID == nil {
 		cfg.NewRequestID = rand.Text
 	}
-	return &Guard{cfg: cfg}, nil
+	return &Guard{cfg: cfg, sessions: sessions{seed: maphash.MakeSeed()}}, nil
 }
 
 // Next hands a request on to the MCP server.

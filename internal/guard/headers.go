@@ -56,7 +56,7 @@ func readClaims(h http.Header) (c claims, reason string) {
 		case len(values) > 1:
 			return claims{}, one.key + " is there more than once"
 		}
-		v := strings.Trim(values[0], " \t")
+		v := trim(values[0])
 		if !visible(v) {
 			return claims{}, one.key + " has characters that a header value may not have"
 		}
@@ -72,8 +72,15 @@ func readClaims(h http.Header) (c claims, reason string) {
 	return c, ""
 }
 
-// visible reports whether v is printable ASCII, with single spaces or tabs within:
-// what revision 2026-07-28 lets stand in a header without Base64.
+// trim takes off the white space that is no part of a field's value (RFC 9110 §5.5).
+func trim(v string) string {
+	if v == "" || v[0] > ' ' && v[len(v)-1] > ' ' {
+		return v
+	}
+	return strings.Trim(v, " \t")
+}
+
+// visible reports whether v is printable ASCII with spaces and tabs: what revision 2026-07-28 lets stand in a header without Base64.
 func visible(v string) bool {
 	for i := range len(v) {
 		if c := v[i]; (c < ' ' && c != '\t') || c >= 0x7f {
@@ -111,12 +118,12 @@ func isStream(values []string) bool {
 
 func isMedia(value, want string) bool {
 	media, params, _ := strings.Cut(value, ";")
-	if !equalFold(strings.Trim(media, " \t"), want) {
+	if !equalFold(trim(media), want) {
 		return false
 	}
 	charset := false
 	for param := range strings.SplitSeq(params, ";") {
-		switch param = strings.Trim(param, " \t"); {
+		switch param = trim(param); {
 		case param == "":
 		case !charset && (equalFold(param, "charset=utf-8") || equalFold(param, `charset="utf-8"`)):
 			charset = true
@@ -132,7 +139,7 @@ func isMedia(value, want string) bool {
 func isIdentity(values []string) bool {
 	for _, v := range values {
 		for coding := range strings.SplitSeq(v, ",") {
-			if coding = strings.Trim(coding, " \t"); coding != "" && !equalFold(coding, "identity") {
+			if coding = trim(coding); coding != "" && !equalFold(coding, "identity") {
 				return false
 			}
 		}

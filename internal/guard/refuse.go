@@ -145,9 +145,9 @@ func (r *refusal) append(dst, id []byte, era eras) []byte {
 // reply writes a whole JSON answer.
 func (x *exchange) reply(status int, body []byte) {
 	h := x.w.Header()
-	h[headerContentType] = []string{typeJSON}
-	h["Content-Length"] = []string{strconv.Itoa(len(body))}
-	guarded(h)
+	h[headerContentType] = x.value(typeJSON)
+	h["Content-Length"] = x.value(strconv.Itoa(len(body)))
+	x.guarded("no-store")
 	x.out.Status = status
 	x.w.WriteHeader(status)
 	if x.r.Method != http.MethodHead {
@@ -159,18 +159,19 @@ func (x *exchange) reply(status int, body []byte) {
 // empty writes an answer without a body.
 func (x *exchange) empty(status int) {
 	h := x.w.Header()
-	h["Content-Length"] = []string{"0"}
+	h["Content-Length"] = x.value("0")
 	if status == http.StatusNoContent {
 		delete(h, "Content-Length") // RFC 9110 §8.6
 	}
-	guarded(h)
+	x.guarded("no-store")
 	x.out.Status = status
 	x.w.WriteHeader(status)
 }
 
 // guarded keeps browsers from guessing at an answer, and caches from keeping what
 // was filtered for one person.
-func guarded(h http.Header) {
-	h["Cache-Control"] = []string{"no-store"}
-	h["X-Content-Type-Options"] = []string{"nosniff"}
+func (x *exchange) guarded(caching string) {
+	h := x.w.Header()
+	h["Cache-Control"] = x.value(caching)
+	h["X-Content-Type-Options"] = x.value("nosniff")
 }

@@ -129,21 +129,26 @@ func (x *exchange) read() ([]byte, *refusal) {
 		if int64(len(b)) > most {
 			return nil, tooLarge()
 		}
-		var limit *http.MaxBytesError
-		switch {
-		case err == io.EOF:
+		if err == io.EOF {
 			return b, nil
-		case errors.As(err, &limit):
-			return nil, tooLarge()
-		case err != nil:
-			r := malformed("The body could not be read")
-			r.reason = "reading the body: " + err.Error()
-			return nil, r
+		}
+		if err != nil {
+			return nil, unread(err)
 		}
 		if len(b) == cap(b) {
 			b = append(b, 0)[:len(b)]
 		}
 	}
+}
+
+// unread makes the refusal of a body that could not be read to its end.
+func unread(err error) *refusal {
+	if limit := new(http.MaxBytesError); errors.As(err, &limit) {
+		return tooLarge() // for whoever set the limit
+	}
+	r := malformed("The body could not be read")
+	r.reason = "reading the body: " + err.Error()
+	return r
 }
 
 func tooLarge() *refusal {
@@ -160,6 +165,8 @@ func (x *exchange) agree(m *jsonrpc.Message) *refusal {
 	var meta jsonrpc.Text // what the body says; initialize names there what it proposes
 	if m.Method != "initialize" {
 		meta = m.Params.ProtocolVersion
+	} else if _, ok := revisions[m.Params.ProtocolVersion.Value]; ok {
+		x.out.Protocol = m.Params.ProtocolVersion.Value
 	}
 	switch {
 	case !c.version.set && meta.Set:
@@ -210,7 +217,9 @@ func (x *exchange) settle(version field) *refusal {
 		}
 		x.rev = rev
 	}
-	x.out.Protocol = x.rev.String()
+	if version.set || x.out.Protocol == "" {
+		x.out.Protocol = x.rev.String()
+	}
 	return nil
 }
 

@@ -4,7 +4,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"hash/maphash"
 	"strconv"
+	"sync/atomic"
 
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/seal"
 )
@@ -80,14 +82,47 @@ func (x *exchange) openSession() *refusal {
 	if !x.claims.session.set || x.rev.eras() == modern {
 		return nil
 	}
-	plain, refused := x.open(purposeSession, x.claims.session.value, lostSession)
-	if refused != nil {
-		return refused
+	handle, holder := x.claims.session.value, x.holder()
+	s := x.g.sessions.find(holder, handle)
+	if s == nil {
+		plain, refused := x.open(purposeSession, handle, lostSession)
+		if refused != nil {
+			return refused
+		}
+		s = &openedSession{holder: holder, handle: handle, plain: plain, hash: shortHash(plain)}
+		x.g.sessions.keep(s)
 	}
-	x.session = plain
-	x.out.Session = shortHash(plain)
+	x.session, x.out.Session = s.plain, s.hash
 	return nil
 }
+
+// openedSession is a session handle that was opened for its holder. What it says
+// never changes, and it never expires, so it may be remembered.
+type openedSession struct {
+	holder, handle string
+	plain, hash    string
+}
+
+// sessions remembers opened sessions, a bounded number of them: clients name theirs
+// with every request. It takes no lock.
+type sessions struct {
+	seed  maphash.Seed
+	slots [1024]atomic.Pointer[openedSession]
+}
+
+func (c *sessions) slot(handle string) *atomic.Pointer[openedSession] {
+	return &c.slots[maphash.String(c.seed, handle)%uint64(len(c.slots))]
+}
+
+// find returns what was opened for exactly this holder and handle, or nil.
+func (c *sessions) find(holder, handle string) *openedSession {
+	if s := c.slot(handle).Load(); s != nil && s.handle == handle && s.holder == holder {
+		return s
+	}
+	return nil
+}
+
+func (c *sessions) keep(s *openedSession) { c.slot(s.handle).Store(s) }
 
 // sessionFor returns the handle for the session that an answer names: the one the
 // caller has if it is the same, since some clients take another for another session.

@@ -18,15 +18,12 @@ var errGrantEnded = errors.New("guard: the caller's grant has ended")
 type stream struct {
 	a      *answerWriter
 	reader *sse.Reader
-	out    []byte
+	out    *buffer // events that are ready to be sent; nil while there are none
 	// unclear says that a message was left out of which it could not be told
 	// whether it answered the request.
 	unclear bool
 	over    error // why nothing more is read
 }
-
-// keptOut bounds the memory that a stream keeps between events.
-const keptOut = 4 << 10
 
 // begin begins the stream towards the client.
 func (a *answerWriter) begin() {
@@ -38,11 +35,9 @@ func (a *answerWriter) begin() {
 	a.stream = &stream{a: a, reader: sse.NewReader(nil, int(a.x.g.cfg.MaxAnswer))}
 	a.control = http.NewResponseController(a.x.w)
 	h := a.x.w.Header()
-	h[headerContentType] = []string{typeStream}
-	guarded(h)
-	// A coding on the way would hold events back.
-	h["Cache-Control"] = []string{"no-store, no-transform"}
-	h["X-Accel-Buffering"] = []string{"no"}
+	h[headerContentType] = a.x.value(typeStream)
+	h["X-Accel-Buffering"] = a.x.value("no")
+	a.x.guarded("no-store, no-transform") // a coding on the way would hold events back
 	a.x.out.Status = http.StatusOK
 	a.x.w.WriteHeader(http.StatusOK)
 	a.dirty = true
@@ -68,13 +63,29 @@ func (s *stream) write(p []byte) error {
 			s.answerRest()
 		}
 	}
-	sent := s.a.send(s.out)
-	if s.out = s.out[:0]; cap(s.out) > keptOut {
-		s.out = nil
-	}
-	if err == nil {
+	if sent := s.send(); err == nil {
 		err = sent
 	}
+	return err
+}
+
+// append makes an event ready to be sent.
+func (s *stream) append(e sse.Event) {
+	if s.out == nil {
+		s.out = newBuffer(len(e.Data) + 256)
+	}
+	s.out.b = sse.Append(s.out.b, e)
+}
+
+// send sends the events that are ready. A stream that is only watched keeps no
+// memory for them.
+func (s *stream) send() error {
+	if s.out == nil {
+		return nil
+	}
+	err := s.a.send(s.out.b)
+	s.out.release()
+	s.out = nil
 	return err
 }
 
@@ -85,7 +96,7 @@ func (s *stream) end() error {
 		return s.over
 	}
 	s.answerRest()
-	return s.a.send(s.out)
+	return s.send()
 }
 
 // event passes one event on.
@@ -121,7 +132,7 @@ func (s *stream) event(e *sse.Event) error {
 		x.warn("an event is left out", fault("its name is not message"))
 	}
 	if on.HasData || on.HasID || on.Retry != nil || on.Comment {
-		s.out = sse.Append(s.out, on)
+		s.append(on)
 	}
 	return nil
 }
@@ -129,28 +140,15 @@ func (s *stream) event(e *sse.Event) error {
 // message filters the message of an event. It returns nil if nothing of it may go
 // on.
 func (s *stream) message(data []byte) []byte {
-	if s.a.x.batch && jsonrpc.IsBatch(data) {
-		return s.several(data)
+	if !s.a.x.batch || !jsonrpc.IsBatch(data) {
+		return s.one(data)
 	}
-	out, err := s.one(data)
-	if err != nil {
-		s.left(err)
-		return nil
-	}
-	return out
-}
-
-// several filters an array of messages, which there may be in the answer to a
-// batch. Messages that may not go on are left out of it.
-func (s *stream) several(data []byte) []byte {
+	// In the answer to a batch there may be arrays of messages.
 	var out []byte
 	err := elements(data, func(msg []byte) error {
-		msg, err := s.one(msg)
-		if err != nil {
-			s.left(err)
-			return nil
+		if msg = s.one(msg); msg != nil {
+			out = append(append(out, ','), msg...)
 		}
-		out = append(append(out, ','), msg...)
 		return nil
 	})
 	switch {
@@ -165,7 +163,7 @@ func (s *stream) several(data []byte) []byte {
 }
 
 // one filters one message.
-func (s *stream) one(data []byte) ([]byte, error) {
+func (s *stream) one(data []byte) []byte {
 	a := s.a
 	if a.f == nil {
 		a.f = filters.Get().(*filter)
@@ -174,37 +172,54 @@ func (s *stream) one(data []byte) ([]byte, error) {
 	if err == nil {
 		err = a.x.admits(&fr)
 	}
-	if err == nil && a.x.r.Method == http.MethodPost && fr.id != nil && (fr.kind == jsonrpc.Result || fr.kind == jsonrpc.Failure) {
-		if !a.x.awaits(fr.id) {
-			return nil, dropped("a response to another request")
+	answers := a.x.r.Method == http.MethodPost && fr.id != nil && fr.method == ""
+	switch {
+	case err != nil:
+		s.left(err)
+		if answers && s.unclear && a.x.awaits(fr.id) {
+			// What it would have been need not be waited for.
+			s.fail(fr.id)
+			a.x.settleID(fr.id)
 		}
+		return nil
+	case answers && !a.x.awaits(fr.id):
+		s.left(dropped("a response to another request"))
+		return nil
+	case answers:
 		a.x.settleID(fr.id)
 	}
-	return out, err
+	return out
 }
 
 // left notes that a message was left out.
 func (s *stream) left(err error) {
 	var d dropped
-	if !errors.As(err, &d) {
+	switch {
+	case !errors.As(err, &d):
 		s.unclear = true
+	case d == hiddenUpdate:
+		return // the policy's doing, and counted
 	}
 	s.a.x.warn("a message is left out of a stream", err)
+}
+
+// fail answers a request in the place of a message that was left out.
+func (s *stream) fail(id []byte) {
+	r := s.a.x.unavailable(http.StatusBadGateway, "a message of the stream does not pass")
+	s.a.x.note(r)
+	s.append(sse.Event{Name: "message", Data: r.append(nil, id, legacy), HasData: true})
 }
 
 // answerRest answers what was asked and will not be answered, because the answer
 // may have been among what was left out.
 func (s *stream) answerRest() {
-	x := s.a.x
 	if !s.unclear {
 		return
 	}
-	r := x.unavailable(http.StatusBadGateway, "a message of the stream does not pass")
-	for _, id := range x.ids {
-		x.note(r)
-		s.out = sse.Append(s.out, sse.Event{Name: "message", Data: r.append(nil, id, legacy), HasData: true})
+	for _, id := range s.a.x.ids {
+		s.fail(id)
 	}
-	x.ids = nil
+	s.a.x.ids = nil
 }
 
 // warn logs what the upstream sent and the client does not get.

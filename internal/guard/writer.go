@@ -36,7 +36,7 @@ type answerWriter struct {
 	header  http.Header
 	mode    int
 	status  int
-	buf     []byte // the JSON answer so far
+	buf     *buffer // the JSON answer so far
 	f       *filter
 	stream  *stream
 	control *http.ResponseController
@@ -77,14 +77,14 @@ func (a *answerWriter) Write(p []byte) (int, error) {
 	}
 	switch a.mode {
 	case collecting:
-		if int64(len(a.buf)+len(p)) > a.x.g.cfg.MaxAnswer {
+		if a.buf == nil {
+			a.buf = newBuffer(a.size(len(p)))
+		}
+		if int64(len(a.buf.b)+len(p)) > a.x.g.cfg.MaxAnswer {
 			a.fail("it is larger than max_answer")
 			return 0, errTooLarge
 		}
-		if a.buf == nil {
-			a.buf = a.room(len(p))
-		}
-		a.buf = append(a.buf, p...)
+		a.buf.b = append(a.buf.b, p...)
 		return len(p), nil
 	case streaming:
 		return len(p), a.stream.write(p)
@@ -95,15 +95,14 @@ func (a *answerWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// room returns memory for the answer, as much as the upstream said it will be.
-func (a *answerWriter) room(least int) []byte {
-	size := least
+// size is how long the upstream said that its answer will be, if it is credible.
+func (a *answerWriter) size(least int) int {
 	if v := a.header["Content-Length"]; len(v) == 1 {
-		if n, err := strconv.Atoi(v[0]); err == nil && n > size && int64(n) <= a.x.g.cfg.MaxAnswer {
-			size = n
+		if n, err := strconv.Atoi(v[0]); err == nil && n > least && int64(n) <= a.x.g.cfg.MaxAnswer {
+			return n
 		}
 	}
-	return buffers.get(size)
+	return least
 }
 
 // FlushError sends on what a stream has written. Nothing else is sent before it is

@@ -1,0 +1,151 @@
+package guard
+
+import (
+	"strconv"
+
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/jsonrpc"
+	"github.com/mcpgateway/caddy-mcp-gateway/policy"
+)
+
+// resultNames are the members of a result that the guard reads, whatever request
+// it answers.
+var resultNames = jsonrpc.NewNames("tools", "prompts", "resources", "resourceTemplates", "nextCursor", "cacheScope", "ttlMs", "requestState")
+
+// members of a result that were seen.
+const (
+	sawTools = 1 << iota
+	sawPrompts
+	sawResources
+	sawTemplates
+	sawCursor
+	sawScope
+	sawTTL
+	sawState
+)
+
+// result reads a result. A list is recognised by its name alone: which request the
+// message answers can't be told on every stream.
+func (f *filter) result() error {
+	saw := 0
+	return f.object(func(name []byte) error {
+		bit := 0
+		switch string(name) {
+		case "tools":
+			bit = sawTools
+		case "prompts":
+			bit = sawPrompts
+		case "resources":
+			bit = sawResources
+		case "resourceTemplates":
+			bit = sawTemplates
+		case "nextCursor":
+			bit = sawCursor
+		case "cacheScope":
+			bit = sawScope
+		case "ttlMs":
+			bit = sawTTL
+		case "requestState":
+			bit = sawState
+		case "content", "structuredContent", "isError", "_meta", "resultType", "contents", "messages", "description":
+			// The members of the answers that come most often.
+		default:
+			if _, variant := resultNames.Match(name); variant {
+				return fault("another spelling of a list's name or of its cursor")
+			}
+		}
+		if saw&bit != 0 {
+			return fault("a member of the result twice")
+		}
+		saw |= bit
+		switch bit {
+		case sawTools:
+			return f.list(policy.Tool)
+		case sawPrompts:
+			return f.list(policy.Prompt)
+		case sawResources:
+			return f.list(policy.Resource)
+		case sawTemplates:
+			return f.list(policy.Template)
+		case sawCursor:
+			return f.nextCursor()
+		case sawScope:
+			return f.cacheScope()
+		case sawTTL:
+			return f.ttl()
+		case sawState:
+			f.fr.fresh = true
+			_, _, err := f.handle(purposeState)
+			return err
+		}
+		if !f.s.skip() {
+			return errJSON
+		}
+		return nil
+	})
+}
+
+// value consumes one value and returns where it began.
+func (f *filter) value() (start int, ok bool) {
+	f.s.space()
+	start = f.s.i
+	return start, f.s.skip()
+}
+
+// cacheScope tells clients and the caches between that the answer is one person's.
+func (f *filter) cacheScope() error {
+	start, ok := f.value()
+	if !ok {
+		return errJSON
+	}
+	if string(f.s.b[start:f.s.i]) != `"private"` {
+		f.replace(start, f.s.i, []byte(`"private"`))
+	}
+	return nil
+}
+
+// ttl bounds how long a client takes an answer for fresh, since what a person may
+// see can change meanwhile.
+func (f *filter) ttl() error {
+	start, ok := f.value()
+	if !ok {
+		return errJSON
+	}
+	n, err := strconv.ParseFloat(string(f.s.b[start:f.s.i]), 64)
+	switch {
+	case err != nil: // not a number, or one beyond all bounds
+		f.replace(start, f.s.i, []byte("0"))
+	case n > float64(f.maxTTL):
+		f.replace(start, f.s.i, strconv.AppendInt(nil, f.maxTTL, 10))
+	}
+	return nil
+}
+
+// nextCursor seals the handle of the next page: it is bound to this caller, and
+// what the upstream wrote into it may be the name of a hidden entry.
+func (f *filter) nextCursor() error {
+	plain, size, err := f.handle(purposeCursor)
+	f.fr.cursor, f.fr.cursorAt, f.fr.cursorTo = plain, len(f.out)-size, len(f.out)
+	return err
+}
+
+// handle puts a sealed handle in the place of a string, and says what the string
+// was and how long the token is that it put there: 0 for null, which some servers
+// write for "no more" and which stays.
+func (f *filter) handle(purpose string) (plain string, size int, err error) {
+	f.s.space()
+	start := f.s.i
+	if f.s.literal("null") {
+		return "", 0, nil
+	}
+	plain, ok := f.s.text()
+	if !ok {
+		return "", 0, fault("a handle that is not a string")
+	}
+	sealed, err := f.sealer.sealHandle(purpose, plain)
+	if err != nil {
+		return "", 0, err
+	}
+	token := jsonrpc.AppendString(nil, sealed)
+	f.replace(start, f.s.i, token)
+	return plain, len(token), nil
+}
