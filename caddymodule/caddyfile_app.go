@@ -2,7 +2,6 @@ package caddymodule
 
 import (
 	"slices"
-	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
@@ -185,7 +184,7 @@ func (r *appReader) finish(d *caddyfile.Dispenser) error {
 			return d.WrapErr(err)
 		}
 	}
-	if app.IdentityMaxStale != 0 && time.Duration(app.IdentityMaxStale) < time.Duration(app.IdentityRefresh) {
+	if app.IdentityMaxStale != 0 && app.IdentityMaxStale < app.IdentityRefresh {
 		return d.Err("max_stale must not be shorter than identity_refresh")
 	}
 	compiled, err := app.adaptPolicy(r.policyAt)

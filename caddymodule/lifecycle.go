@@ -5,15 +5,46 @@ import (
 	"errors"
 	"math/rand/v2"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
+
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/oauth"
 )
 
-// sweepInterval is how often expired records are looked for.
-const sweepInterval = 10 * time.Minute
+const (
+	// sweepInterval is how often expired records are looked for.
+	sweepInterval = 10 * time.Minute
+
+	// exitPatience is how long the process stays for what an identity provider has not answered yet.
+	exitPatience = 15 * time.Second
+)
+
+func init() { caddy.OnExit(finishAtExit) }
+
+// leaving is the authorization server of the config that Caddy ended with.
+var leaving atomic.Pointer[oauth.Server]
+
+// finishAtExit waits for identity providers to answer what they are being asked: an answer may hold the only copy of a
+// session, and must be kept. Caddy calls it when the requests have ended.
+func finishAtExit(context.Context) {
+	server := leaving.Load()
+	if server == nil {
+		return
+	}
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		server.Close()
+	}()
+	select {
+	case <-closed:
+	case <-time.After(exitPatience):
+	}
+}
 
 // Start makes this config's policy the one that also streams of earlier configs obey, and begins the background work.
 func (app *App) Start() error {
@@ -80,6 +111,9 @@ func jitter(grace time.Duration) time.Duration {
 // lets a replaced config's requests finish: nothing they need is taken away here.
 func (app *App) Stop() error {
 	running.CompareAndSwap(app, nil)
+	if caddy.Exiting() {
+		leaving.Store(app.oauth)
+	}
 	if app.stop != nil {
 		app.stop()
 		<-app.stopped

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -16,11 +17,9 @@ const wellKnown = "/.well-known"
 // metadataPath is where the protected resource metadata of a mount stands (RFC 9728 section 3.1): the mount follows it.
 const metadataPath = wellKnown + "/oauth-protected-resource"
 
-// oauthNames are the endpoints of the authorization server below oauth_path. Those that this version doesn't have yet
-// are kept free too, so that a mount that works today goes on working.
-var oauthNames = []string{
-	"authorize", "callback", "token", "register", "revoke", "introspect", "jwks", "connections", "webhooks",
-}
+// laterOAuthNames are endpoints of the authorization server below oauth_path that this version doesn't have yet. They
+// are kept free, so that a mount that works today goes on working.
+var laterOAuthNames = []string{"register", "introspect", "connections", "webhooks"}
 
 // checkMount says what is wrong with the path of a mount. A mount is compared with the path as it was sent, so it is
 // made of characters that every client sends as they are.
@@ -66,12 +65,20 @@ func checkOAuthPath(prefix string) error {
 	return nil
 }
 
-// oauthCollision returns the OAuth endpoint that a mount on the issuer's site would take away, or "".
-func oauthCollision(mount, oauthPath string) string {
-	for _, name := range oauthNames {
-		endpoint := strings.TrimSuffix(oauthPath, "/") + "/" + name
-		if within(fold(endpoint), fold(mount)) {
-			return endpoint
+// oauthCollision returns the OAuth endpoint that a mount on the issuer's site would take away, or "". paths are those
+// that the authorization server has, prefix is what they begin with.
+func oauthCollision(mount, prefix string, paths []string) string {
+	prefix = strings.TrimSuffix(prefix, "/")
+	if prefix != "" && within(fold(mount), fold(prefix)) {
+		return prefix
+	}
+	for _, name := range laterOAuthNames {
+		paths = append(paths, prefix+"/"+name)
+	}
+	slices.Sort(paths)
+	for _, path := range paths {
+		if within(fold(path), fold(mount)) {
+			return path
 		}
 	}
 	return ""

@@ -47,15 +47,17 @@ func TestMountMayNotHideOAuthEndpoints(t *testing.T) {
 		{"/token", "/", "/token"},
 		{"/Token", "/", "/token"},
 		{"/webhooks", "/", "/webhooks"},
-		{"/oauth", "/oauth", "/oauth/authorize"},
-		{"/oauth/token", "/oauth", "/oauth/token"},
-		{"/oauth", "/oauth/", "/oauth/authorize"},
+		{"/oauth", "/oauth", "/oauth"},
+		{"/OAuth/token", "/oauth", "/oauth"},
+		{"/a", "/a/b", "/a/b/authorize"},
+		{"/oauth/mcp", "/oauth", "/oauth"},
 		{"/token", "/oauth", ""},
 		{"/tokens", "/", ""},
 		{"/token/mcp", "/", ""},
 		{"/mcp", "/", ""},
 	} {
-		if got := oauthCollision(tt.mount, tt.prefix); got != tt.want {
+		prefix := strings.TrimSuffix(tt.prefix, "/")
+		if got := oauthCollision(tt.mount, tt.prefix, []string{prefix + "/token", prefix + "/authorize"}); got != tt.want {
 			t.Errorf("mount %s with oauth_path %s: got %q, want %q", tt.mount, tt.prefix, got, tt.want)
 		}
 	}

@@ -28,7 +28,7 @@ func (app *App) setDefaults() {
 		{&app.RefreshTokenTTL, defaultRefreshTTL},
 		{&app.RefreshGrace, defaultRefreshGrace},
 		{&app.IdentityRefresh, defaultIdentityRefresh},
-		{&app.IdentityMaxStale, defaultMaxStale},
+		{&app.IdentityMaxStale, max(defaultMaxStale, time.Duration(app.IdentityRefresh))},
 	} {
 		if *span.target == 0 {
 			*span.target = caddy.Duration(span.value)

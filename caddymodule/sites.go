@@ -198,7 +198,7 @@ func (s *surveyor) add(found finding, o origin) {
 		return
 	}
 	if at.isIssuer {
-		if endpoint := oauthCollision(mount, s.app.OAuthPath); endpoint != "" {
+		if endpoint := oauthCollision(mount, s.app.OAuthPath, s.app.oauth.Paths()); endpoint != "" {
 			s.fail(fmt.Errorf("mount %s would take away the OAuth endpoint %s; choose another mount, or move those endpoints with oauth_path",
 				mount, endpoint))
 			return
