@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/auth"
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
@@ -28,18 +27,13 @@ const redirect = "http://localhost:9/callback"
 // agent is the Go SDK's MCP client in the hands of a person.
 type agent struct {
 	*mcp.ClientSession
-	// token is the last token the agent got, and refresh whatever it does to get another.
-	handler *auth.AuthorizationCodeHandler
-	// refreshed counts the tokens it got by refreshing.
 	tokens *recorder
 }
 
 // recorder notes every token that comes out of a source.
 type recorder struct {
 	source oauth2.TokenSource
-	// early makes every token look expired after that long, so that the next call refreshes it.
-	early time.Duration
-	all   []oauth2.Token
+	all    []oauth2.Token
 }
 
 // Token implements oauth2.TokenSource.
@@ -52,7 +46,8 @@ func (r *recorder) Token() (*oauth2.Token, error) {
 }
 
 // signIn connects an agent to a mount, in a protocol revision ("" for the newest), as the person whose answers the pages
-// get: it registers, has the person sign in and consent, and gets its token.
+// get: it registers, has the person sign in and consent, and gets its token. A login_hint among the answers tells an
+// identity provider without pages who that is.
 func signIn(ctx context.Context, endpoint string, person map[string]string, revision string) (*agent, error) {
 	browser := peers.NewBrowser(person)
 	a := &agent{tokens: &recorder{}}
@@ -65,7 +60,11 @@ func signIn(ctx context.Context, endpoint string, person map[string]string, revi
 		RedirectURL:         redirect,
 		RequestRefreshToken: true,
 		AuthorizationCodeFetcher: func(ctx context.Context, args *auth.AuthorizationArgs) (*auth.AuthorizationResult, error) {
-			page, err := browser.Open(ctx, args.URL, atRedirect)
+			address := args.URL
+			if hint := person["login_hint"]; hint != "" {
+				address += "&login_hint=" + url.QueryEscape(hint)
+			}
+			page, err := browser.Open(ctx, address, atRedirect)
 			if err != nil {
 				return nil, err
 			}
@@ -86,7 +85,6 @@ func signIn(ctx context.Context, endpoint string, person map[string]string, revi
 	if err != nil {
 		return nil, err
 	}
-	a.handler = handler
 	client := mcp.NewClient(&mcp.Implementation{Name: "go-sdk-agent", Version: "1"}, nil)
 	a.ClientSession, err = client.Connect(ctx, &mcp.StreamableClientTransport{Endpoint: endpoint, OAuthHandler: handler, MaxRetries: -1},
 		&mcp.ClientSessionOptions{ProtocolVersion: revision})
@@ -104,7 +102,7 @@ func mustSignIn(t *testing.T, endpoint string, person map[string]string, revisio
 	t.Helper()
 	a, err := signIn(t.Context(), endpoint, person, revision)
 	if err != nil {
-		t.Fatalf("sign in as %s: %v", person["username"], err)
+		t.Fatalf("sign in as %s%s: %v", person["username"], person["login_hint"], err)
 	}
 	t.Cleanup(func() { _ = a.Close() })
 	return a
