@@ -51,8 +51,8 @@ func (app *App) Start() error {
 	if app.sites == nil {
 		app.logger.Warn("no site has an mcp_gateway directive, so nobody can reach the authorization server or any MCP server")
 	}
-	app.shared.enter(app.seq, app.policy)
-	running.Store(app)
+	app.shared.started.enter(app)
+	running.enter(app)
 
 	ctx, stop := context.WithCancel(context.Background())
 	app.stop = stop
@@ -110,7 +110,7 @@ func jitter(grace time.Duration) time.Duration {
 // Stop ends the background work. Requests that are under way finish after it, since Caddy stops apps in no order, and
 // lets a replaced config's requests finish: nothing they need is taken away here.
 func (app *App) Stop() error {
-	running.CompareAndSwap(app, nil)
+	app.leave()
 	if caddy.Exiting() {
 		leaving.Store(app.oauth)
 	}
@@ -119,8 +119,13 @@ func (app *App) Stop() error {
 		<-app.stopped
 		app.stop = nil
 	}
-	app.shared.leave(app.seq)
 	return nil
+}
+
+// leave makes the app one that isn't started.
+func (app *App) leave() {
+	running.leave(app)
+	app.shared.started.leave(app)
 }
 
 // Cleanup gives back what Provision took. It also runs after a Provision that failed half way.
@@ -128,6 +133,6 @@ func (app *App) Cleanup() error {
 	if app.shared == nil {
 		return nil
 	}
-	app.shared.leave(app.seq)
+	app.leave()
 	return app.part()
 }

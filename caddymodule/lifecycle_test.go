@@ -349,3 +349,26 @@ func TestMetricsCountRequestsAndDecisions(t *testing.T) {
 		}
 	}
 }
+
+func TestTheNewestStartedConfigCounts(t *testing.T) {
+	var r roster
+	older, newer := &App{seq: 1}, &App{seq: 2}
+	for _, step := range []struct {
+		do   func(*App)
+		app  *App
+		want *App
+	}{
+		{r.enter, older, older},
+		{r.enter, newer, newer},
+		{r.leave, newer, older}, // another app of the newer config failed to start
+		{r.leave, newer, older},
+		{r.enter, newer, newer},
+		{r.leave, older, newer},
+		{r.leave, newer, nil},
+	} {
+		step.do(step.app)
+		if got := r.newest(); got != step.want {
+			t.Fatalf("after %+v: %v", step, got)
+		}
+	}
+}

@@ -7,10 +7,7 @@ import (
 
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/audit"
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/identity"
-	"github.com/mcpgateway/caddy-mcp-gateway/internal/oauth"
-	"github.com/mcpgateway/caddy-mcp-gateway/internal/pages"
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/store"
-	"github.com/mcpgateway/caddy-mcp-gateway/policy"
 )
 
 // loadIdentities loads the identity modules, and lists the roles they give.
@@ -70,25 +67,4 @@ func (app *App) loadAudit(ctx caddy.Context) (audit.Sink, error) {
 		return sinks[0], nil
 	}
 	return audit.Multi(sinks...), nil
-}
-
-// abilities says in plain words what a person could do at a resource, for the consent page.
-func (app *App) abilities(subject *policy.Subject, resource oauth.Resource) (abilities []pages.Ability, nothing bool) {
-	view := app.currentPolicy().View(subject, resource.Server)
-	for _, ability := range view.Describe() {
-		shown := pages.Ability{Title: abilityTitles[ability.Kind][0], Except: ability.Denied}
-		if !ability.All() {
-			shown.Title, shown.Items = abilityTitles[ability.Kind][1], ability.Allowed
-		}
-		abilities = append(abilities, shown)
-	}
-	return abilities, view.Empty()
-}
-
-// abilityTitles are the headings of the consent page: for everything of a kind, and for the names that follow.
-var abilityTitles = map[policy.Kind][2]string{
-	policy.Tool:     {"Use every tool", "Use these tools"},
-	policy.Prompt:   {"Use every prompt", "Use these prompts"},
-	policy.Resource: {"Read every resource", "Read these resources"},
-	policy.Template: {"Read every resource template", "Read these resource templates"},
 }

@@ -19,30 +19,20 @@ import (
 // runtimes holds what outlives a reload of the config, by issuer and storage.
 var runtimes = caddy.NewUsagePool()
 
-// running is the app of the config that Caddy runs now; nil if it has none. The admin API asks it: its routes are set up
-// before the apps of a config are.
-var running atomic.Pointer[App]
+// running are the apps that are started, of whatever gateway. The admin API asks the newest of them: its routes are set
+// up before the apps of a config are.
+var running roster
 
 // configs counts the configs provisioned by this process.
 var configs atomic.Uint64
 
 // runtime is what the configs of one gateway share while one replaces the other.
 type runtime struct {
-	// newest is the policy of the newest config that was started; nil before the first.
-	newest atomic.Pointer[generation]
-
-	mu      sync.Mutex
-	started []generation // those started and not yet stopped
+	started roster
 
 	sealing sync.Mutex
 	keeper  seal.Keeper
 	loaded  atomic.Pointer[seal.Sealer]
-}
-
-// generation is one config's policy.
-type generation struct {
-	seq    uint64
-	policy *policy.Policy
 }
 
 // Destruct implements caddy.Destructor. Requests of a config that is no longer used may still be finishing with what is
@@ -76,46 +66,10 @@ func (app *App) part() error {
 	return err
 }
 
-// enter makes a config's policy known to those that came before it.
-func (rt *runtime) enter(seq uint64, p *policy.Policy) {
-	rt.mu.Lock()
-	defer rt.mu.Unlock()
-	rt.started = append(rt.started, generation{seq, p})
-	rt.settle()
-}
-
-// leave takes a config's policy out of use, as when it was stopped, or when another app of it failed to start. Leaving
-// twice, or without having entered, does nothing.
-func (rt *runtime) leave(seq uint64) {
-	rt.mu.Lock()
-	defer rt.mu.Unlock()
-	for i, g := range rt.started {
-		if g.seq == seq {
-			rt.started = append(rt.started[:i], rt.started[i+1:]...)
-			break
-		}
-	}
-	rt.settle()
-}
-
-// settle chooses the newest of the started configs. While none is, as between the stop of the last one and the end of its
-// last request, the choice stays.
-func (rt *runtime) settle() {
-	var newest *generation
-	for _, g := range rt.started {
-		if newest == nil || g.seq > newest.seq {
-			newest = &g
-		}
-	}
-	if newest != nil {
-		rt.newest.Store(newest)
-	}
-}
-
 // currentPolicy returns the newest policy: that of a later config, once it runs, also for streams that this one opened.
 func (app *App) currentPolicy() *policy.Policy {
-	// A request may come before Start, since Caddy starts apps in no order.
-	if newest := app.shared.newest.Load(); newest != nil && newest.seq > app.seq {
+	// A request may come before Start, since Caddy starts apps in no order, and after Stop.
+	if newest := app.shared.started.newest(); newest != nil && newest.seq > app.seq {
 		return newest.policy
 	}
 	return app.policy

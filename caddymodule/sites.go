@@ -63,16 +63,10 @@ func (app *App) takeSurvey(http *caddyhttp.App) error {
 	result.resources = s.resources()
 	s.checkIssuer()
 	s.checkDefault(result.resources)
-	var servers []string
-	for _, seat := range s.seats {
-		if seat.spot.Mount != "" && !slices.Contains(servers, seat.spot.name()) {
-			servers = append(servers, seat.spot.name())
-		}
-	}
-	if len(servers) > 0 {
+	app.sites = result
+	if servers := app.serverNames(); len(servers) > 0 {
 		s.fail(app.policy.CheckServers(servers))
 	}
-	app.sites = result
 	return errors.Join(s.errs...)
 }
 
@@ -279,6 +273,16 @@ func (app *App) resources() []oauth.Resource {
 		return nil
 	}
 	return app.sites.resources
+}
+
+// serverNames returns the names of the guarded servers, sorted.
+func (app *App) serverNames() []string {
+	names := []string{}
+	for _, resource := range app.resources() {
+		names = append(names, resource.Server)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // seatsOf returns the seats of a handler.

@@ -1,0 +1,158 @@
+package caddymodule
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/oauth"
+)
+
+func init() { caddy.RegisterModule(adminAPI{}) }
+
+// adminAPI is the gateway's part of Caddy's admin API:
+//
+//	GET    /mcp_gateway/policy       which policy is in force
+//	GET    /mcp_gateway/grants       what people have granted agents
+//	GET    /mcp_gateway/grants/<id>
+//	DELETE /mcp_gateway/grants/<id>  ends a grant, and the streams opened under it
+//
+// Its routes are set up before the apps of a config are, so every request asks the app that runs at that time.
+type adminAPI struct{}
+
+// CaddyModule returns the Caddy module information.
+func (adminAPI) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "admin.api.mcp_gateway", New: func() caddy.Module { return new(adminAPI) }}
+}
+
+// Routes implements caddy.AdminRouter.
+func (adminAPI) Routes() []caddy.AdminRoute {
+	return []caddy.AdminRoute{
+		{Pattern: "GET /mcp_gateway/policy", Handler: adminHandler(getPolicy)},
+		{Pattern: "GET /mcp_gateway/grants", Handler: adminHandler(listGrants)},
+		{Pattern: "GET /mcp_gateway/grants/{id}", Handler: adminHandler(getGrant)},
+		{Pattern: "DELETE /mcp_gateway/grants/{id}", Handler: adminHandler(revokeGrant)},
+	}
+}
+
+// errNotRunning is what is answered while no config has an mcp_gateway app.
+var errNotRunning = errors.New("the running config has no mcp_gateway app")
+
+// adminHandler makes an admin handler of a function that answers with a JSON value; nil is 204.
+type adminHandler func(app *App, r *http.Request) (any, error)
+
+// ServeHTTP implements caddy.AdminHandler.
+func (h adminHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) error {
+	app := running.newest()
+	if app == nil {
+		return caddy.APIError{HTTPStatus: http.StatusNotFound, Err: errNotRunning}
+	}
+	answer, err := h(app, r)
+	switch {
+	case err != nil:
+		return err
+	case answer == nil:
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	}
+	w.Header().Set("Content-Type", "application/json")
+	return json.NewEncoder(w).Encode(answer)
+}
+
+// adminPolicy is the policy, as the admin API shows it.
+type adminPolicy struct {
+	// Hash is a digest of what the policy means: it changes exactly if that does.
+	Hash        string   `json:"hash"`
+	Mode        string   `json:"mode"`
+	File        string   `json:"file,omitempty"`
+	Roles       []string `json:"roles"`
+	Permissions []string `json:"permissions"`
+	Servers     []string `json:"servers"`
+}
+
+// getPolicy answers which policy is in force.
+func getPolicy(app *App, _ *http.Request) (any, error) {
+	answer := adminPolicy{
+		Hash: app.policy.Hash(), Mode: "enforce", File: app.PolicyFile,
+		Roles: app.policy.Roles(), Permissions: app.policy.Permissions(), Servers: app.serverNames(),
+	}
+	if app.policy.Observe() {
+		answer.Mode = "observe"
+	}
+	return answer, nil
+}
+
+// adminGrant is a grant, as the admin API shows it.
+type adminGrant struct {
+	ID         string    `json:"id"`
+	ClientID   string    `json:"client_id"`
+	ClientName string    `json:"client_name,omitempty"`
+	Resource   string    `json:"resource"`
+	Scope      string    `json:"scope,omitempty"`
+	UserID     string    `json:"user_id,omitempty"`
+	Email      string    `json:"email,omitempty"`
+	Org        string    `json:"org,omitempty"`
+	Roles      []string  `json:"roles,omitempty"`
+	Created    time.Time `json:"created"`
+	LastUsed   time.Time `json:"last_used,omitzero"`
+	Expires    time.Time `json:"expires,omitzero"`
+}
+
+// listGrants answers with all grants.
+func listGrants(app *App, r *http.Request) (any, error) {
+	grants := []adminGrant{}
+	err := app.oauth.Grants(r.Context(), func(g oauth.Grant) error {
+		grants = append(grants, adminGrant(g))
+		return nil
+	})
+	return grants, err
+}
+
+// errFound ends the search for a grant.
+var errFound = errors.New("found")
+
+// findGrant returns one grant.
+func findGrant(app *App, r *http.Request) (*adminGrant, error) {
+	var found *adminGrant
+	err := app.oauth.Grants(r.Context(), func(g oauth.Grant) error {
+		if g.ID != r.PathValue("id") {
+			return nil
+		}
+		grant := adminGrant(g)
+		found = &grant
+		return errFound
+	})
+	switch {
+	case found != nil:
+		return found, nil
+	case err != nil:
+		return nil, err
+	}
+	return nil, caddy.APIError{HTTPStatus: http.StatusNotFound, Err: errors.New("there is no such grant")}
+}
+
+// getGrant answers with one grant.
+func getGrant(app *App, r *http.Request) (any, error) {
+	grant, err := findGrant(app, r)
+	if err != nil {
+		return nil, err
+	}
+	return grant, nil
+}
+
+// revokeGrant ends a grant.
+func revokeGrant(app *App, r *http.Request) (any, error) {
+	if _, err := findGrant(app, r); err != nil {
+		return nil, err
+	}
+	return nil, app.oauth.Revoke(r.Context(), r.PathValue("id"))
+}
+
+// Interface guards.
+var (
+	_ caddy.AdminRouter  = (*adminAPI)(nil)
+	_ caddy.AdminHandler = (adminHandler)(nil)
+)

@@ -1,0 +1,75 @@
+package caddymodule
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+)
+
+// admin asks the admin API, without a listener.
+func admin(t *testing.T, method, path string) (*httptest.ResponseRecorder, error) {
+	t.Helper()
+	mux := http.NewServeMux()
+	var failed error
+	for _, route := range (adminAPI{}).Routes() {
+		mux.HandleFunc(route.Pattern, func(w http.ResponseWriter, r *http.Request) { failed = route.Handler.ServeHTTP(w, r) })
+	}
+	w := httptest.NewRecorder()
+	mux.ServeHTTP(w, httptest.NewRequest(method, path, nil))
+	return w, failed
+}
+
+func TestAdminShowsThePolicyInForce(t *testing.T) {
+	g := startGateway(t, gatewayConfig{Site: mount("/mcp", newUpstream(t), "server weather")})
+	hashes := make(map[string]bool)
+	for _, policy := range []string{"role member {\n allow weather tools get_*\n}", "role member {\n allow weather tools list_*\n}\nmode observe"} {
+		g.config.Policy = policy
+		if err := g.load(); err != nil {
+			t.Fatal(err)
+		}
+		w, err := admin(t, http.MethodGet, "/mcp_gateway/policy")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var answer adminPolicy
+		if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil {
+			t.Fatal(err)
+		}
+		if answer.Hash == "" || !slices.Equal(answer.Roles, []string{"member"}) || !slices.Equal(answer.Servers, []string{"weather"}) {
+			t.Errorf("%s", w.Body)
+		}
+		hashes[answer.Hash+answer.Mode] = true
+	}
+	if len(hashes) != 2 {
+		t.Errorf("two policies have the hashes %v", hashes)
+	}
+}
+
+func TestAdminAnswersWithoutAGateway(t *testing.T) {
+	var refused caddy.APIError
+	if _, err := admin(t, http.MethodGet, "/mcp_gateway/policy"); !errors.As(err, &refused) || refused.HTTPStatus != http.StatusNotFound {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestAdminListsAndRevokesGrants(t *testing.T) {
+	startGateway(t, gatewayConfig{Site: mount("/mcp", newUpstream(t))})
+	w, err := admin(t, http.MethodGet, "/mcp_gateway/grants")
+	if err != nil || w.Body.String() != "[]\n" {
+		t.Errorf("%v %s", err, w.Body)
+	}
+	for _, method := range []string{http.MethodGet, http.MethodDelete} {
+		var refused caddy.APIError
+		if _, err := admin(t, method, "/mcp_gateway/grants/nothere"); !errors.As(err, &refused) || refused.HTTPStatus != http.StatusNotFound {
+			t.Errorf("%s: got %v", method, err)
+		}
+	}
+	if w, _ := admin(t, http.MethodPost, "/mcp_gateway/grants"); w.Code != http.StatusMethodNotAllowed {
+		t.Errorf("POST: %d", w.Code)
+	}
+}
