@@ -49,17 +49,14 @@ func (is *issue) event(name, decision string) *event {
 	return e.of(is.person)
 }
 
-// record writes the audit record of an event. r may be nil, for what no request did.
-func (s *Server) record(r *http.Request, e *event) {
+// record writes the audit record of an event.
+func (s *Server) record(e *event) {
 	if s.cfg.Audit == nil {
 		return
 	}
 	rec := &audit.Record{
 		Time: s.now(), Event: e.name, Decision: e.decision, Reason: e.reason, UserID: e.userID, Email: e.email, Org: e.org,
 		Roles: slices.Clone(e.roles), Impersonator: e.imposter, ClientID: e.clientID, ClientName: e.clientName, GrantID: e.grantID, Status: e.status,
-	}
-	if r != nil {
-		rec.Method = r.Method
 	}
 	if e.resource != "" {
 		if res, err := s.resource(e.resource); err == nil {
@@ -79,6 +76,6 @@ func (s *Server) answerError(w http.ResponseWriter, r *http.Request, name string
 	}
 	ev := is.event(name, decision)
 	ev.reason, ev.status = e.Error(), max(e.status, http.StatusBadRequest)
-	s.record(r, ev)
+	s.record(ev)
 	writeError(w, e)
 }

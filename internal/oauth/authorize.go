@@ -182,7 +182,7 @@ func (s *Server) refuseAuthorization(w http.ResponseWriter, r *http.Request, e *
 	if e.client != nil {
 		ev.clientID, ev.clientName = e.client.ID, e.client.Name
 	}
-	s.record(r, ev)
+	s.record(ev)
 	if e.to != nil && s.trusts(r, e.client, *e.to) {
 		s.answerClient(w, r, *e.to, e.state, url.Values{"error": {e.code}, "error_description": {e.description}})
 		return

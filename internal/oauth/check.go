@@ -169,18 +169,18 @@ const readTimeout = 30 * time.Second
 func (s *Server) readGrant(ctx context.Context, id string, place *cachedGrant) (*grantState, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	for range 3 {
+	for tries := 1; ; tries++ {
 		epoch := place.now()
 		st, err := s.grantState(ctx, id)
 		if err != nil {
 			return nil, err
 		}
-		if place.keep(st, epoch) {
+		// Where it was changed while it was read, by reading the person's roles or by a revocation, it is read again. One that keeps
+		// changing is used as it was just now, and not remembered.
+		if place.keep(st, epoch) || tries == 3 {
 			return st, nil
 		}
-		// It was changed while it was read, by reading the person's roles, or by a revocation.
 	}
-	return nil, errors.New("oauth: the grant keeps changing")
 }
 
 // grantState reads a grant and its person.

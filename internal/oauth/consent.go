@@ -33,7 +33,7 @@ func (s *Server) ask(w http.ResponseWriter, r *http.Request, req *authRequest, c
 		return
 	}
 	if provider := s.rememberedProvider(r, sealer, req, c, to); provider != nil {
-		s.begin(w, r, sealer, req, provider)
+		s.begin(w, r, sealer, req, provider, "")
 		return
 	}
 	tx := &transaction{Step: stepAsk, Token: newTxToken(""), Request: *req}
@@ -129,13 +129,13 @@ func (s *Server) allowAsk(w http.ResponseWriter, r *http.Request, sealer *seal.S
 		s.noTransaction(w, r, errNoTransaction)
 		return
 	}
-	s.begin(w, r, sealer, &tx.Request, provider)
+	s.begin(w, r, sealer, &tx.Request, provider, tx.name())
 }
 
 // begin sends the person to sign in. The transaction it saves, under a name of its own, is what the callback will require;
-// that of page 1 stays, so that the browser's back button and a second click do no harm.
-func (s *Server) begin(w http.ResponseWriter, r *http.Request, sealer *seal.Sealer, req *authRequest, provider identity.Provider) {
-	tx := &transaction{Token: newTxToken(""), Request: *req, Provider: provider.Name()}
+// that of page 1, asked, stays until the login ends, so that the browser's back button and a second click do no harm.
+func (s *Server) begin(w http.ResponseWriter, r *http.Request, sealer *seal.Sealer, req *authRequest, provider identity.Provider, asked string) {
+	tx := &transaction{Token: newTxToken(""), Request: *req, Provider: provider.Name(), Asked: asked}
 	var location string
 	switch p := provider.(type) {
 	case identity.Redirector:
@@ -168,14 +168,14 @@ func (s *Server) cancel(w http.ResponseWriter, r *http.Request, tx *transaction,
 		s.noTransaction(w, r, err)
 		return
 	}
-	s.record(r, &event{name: "consent", decision: decisionDeny, reason: description, clientID: tx.Request.Client, resource: tx.Request.Resource, status: http.StatusSeeOther})
+	s.record(&event{name: "consent", decision: decisionDeny, reason: description, clientID: tx.Request.Client, resource: tx.Request.Resource, status: http.StatusSeeOther})
 	s.answerClient(w, r, to, tx.Request.State, url.Values{"error": {codeAccessDenied}, "error_description": {description}})
 }
 
 // noTransaction tells a person that there is nothing to go on with. Why is in the log: to a person it makes no difference,
 // and to an attacker it should make none.
 func (s *Server) noTransaction(w http.ResponseWriter, r *http.Request, reason error) {
-	s.record(r, &event{name: "consent", decision: decisionRefuse, reason: reason.Error(), status: http.StatusBadRequest})
+	s.record(&event{name: "consent", decision: decisionRefuse, reason: reason.Error(), status: http.StatusBadRequest})
 	s.pages.Message(w, pages.Message{
 		Status: http.StatusBadRequest, Title: "This sign-in can't go on",
 		Text: "It was not started in this browser, it is finished already, or it has taken more than ten minutes.",
@@ -186,7 +186,7 @@ func (s *Server) noTransaction(w http.ResponseWriter, r *http.Request, reason er
 // trouble tells a person that something here does not work now.
 func (s *Server) trouble(w http.ResponseWriter, r *http.Request, err error) {
 	e := unavailable(err)
-	s.record(r, &event{name: "login", decision: decisionError, reason: err.Error(), status: e.status})
+	s.record(&event{name: "login", decision: decisionError, reason: err.Error(), status: e.status})
 	setRetryAfter(w, e.retryAfter)
 	s.pages.Message(w, pages.Message{
 		Status: e.status, Title: "Not right now", Text: "Signing in does not work at the moment.", Hint: "Try again in a minute.",

@@ -9,7 +9,6 @@ import (
 type flights[T any] struct {
 	mu    sync.Mutex
 	calls map[string]*flight[T]
-	wg    sync.WaitGroup
 }
 
 // flight is one call. value and err may be read once done is closed.
@@ -31,7 +30,7 @@ func (fs *flights[T]) start(key string, f func() (T, error)) *flight[T] {
 	}
 	call := &flight[T]{done: make(chan struct{})}
 	fs.calls[key] = call
-	fs.wg.Go(func() {
+	go func() {
 		defer func() {
 			// net/http would have caught it, had the request made the call itself.
 			if p := recover(); p != nil {
@@ -43,9 +42,23 @@ func (fs *flights[T]) start(key string, f func() (T, error)) *flight[T] {
 			close(call.done)
 		}()
 		call.value, call.err = f()
-	})
+	}()
 	return call
 }
 
-// wait returns when no call is under way any more. The caller has seen to it that none is started.
-func (fs *flights[T]) wait() { fs.wg.Wait() }
+// wait returns when no call is under way.
+func (fs *flights[T]) wait() {
+	for {
+		fs.mu.Lock()
+		var done chan struct{}
+		for _, call := range fs.calls {
+			done = call.done
+			break
+		}
+		fs.mu.Unlock()
+		if done == nil {
+			return
+		}
+		<-done
+	}
+}

@@ -63,7 +63,7 @@ func (s *Server) decideGrant(w http.ResponseWriter, r *http.Request, sealer *sea
 	case l == nil: // a second click
 		s.seeOther(w, r, answer)
 	case !allow:
-		s.record(r, (&event{
+		s.record((&event{
 			name: "consent", decision: decisionDeny, reason: "The person denied it.", clientID: c.ID, clientName: c.Name, resource: tx.Request.Resource,
 		}).of(l.Person))
 		s.endTx(w, tx)
@@ -98,7 +98,7 @@ func (s *Server) finish(w http.ResponseWriter, r *http.Request, tx *transaction,
 	if err := s.touch(r.Context(), c); err != nil {
 		s.log.Warn("a client's registration could not be prolonged", zap.Error(err))
 	}
-	s.record(r, (&event{
+	s.record((&event{
 		name: "consent", decision: decisionAllow, reason: reason, clientID: c.ID, clientName: c.Name, resource: tx.Request.Resource,
 	}).of(p))
 	s.endTx(w, tx)

@@ -169,7 +169,7 @@ func (s *Server) sessionEnded(ctx context.Context, id string, g *grantRecord, p 
 	if err := s.Revoke(ctx, id); err != nil {
 		return err
 	}
-	s.record(nil, (&event{
+	s.record((&event{
 		name: "revoke", decision: decisionAllow, reason: reason.Error(), clientID: g.Client, clientName: g.ClientName, grantID: id, resource: g.Resource,
 	}).of(p))
 	return errNoGrant

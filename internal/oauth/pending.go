@@ -44,7 +44,7 @@ func (s *Server) signedIn(w http.ResponseWriter, r *http.Request, sealer *seal.S
 		return
 	}
 	l := &login{Person: person, At: s.now().UTC()}
-	s.record(r, (&event{name: "login", decision: decisionAllow, clientID: c.ID, clientName: c.Name, resource: tx.Request.Resource}).of(person))
+	s.record((&event{name: "login", decision: decisionAllow, clientID: c.ID, clientName: c.Name, resource: tx.Request.Resource}).of(person))
 	if s.consented(r.Context(), tx, person) {
 		code, err := s.newCode(r.Context(), sealer, &tx.Request, l)
 		if err != nil {

@@ -52,7 +52,7 @@ func (s *Server) serveRegister(w http.ResponseWriter, r *http.Request) {
 		s.answerError(w, r, "register", nil, err)
 		return
 	}
-	s.record(r, &event{name: "register", decision: decisionAllow, clientID: answer.ID, clientName: answer.Name, status: http.StatusCreated})
+	s.record(&event{name: "register", decision: decisionAllow, clientID: answer.ID, clientName: answer.Name, status: http.StatusCreated})
 	writeJSON(w, http.StatusCreated, answer)
 }
 

@@ -14,7 +14,7 @@ func (s *Server) serveRevoke(w http.ResponseWriter, r *http.Request) {
 		s.answerError(w, r, "revoke", is, err)
 		return
 	}
-	s.record(r, is.event("revoke", decisionAllow))
+	s.record(is.event("revoke", decisionAllow))
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	w.WriteHeader(http.StatusOK)

@@ -164,7 +164,8 @@ func (s *Server) Sweep(ctx context.Context) error {
 	return err
 }
 
-// Close waits until nothing is under way any more that was started on behalf of requests. No method may be called after it.
+// Close waits until nothing is under way that was started on behalf of requests and outlives them: reading a grant, and asking an
+// identity provider. It need not be called, since nothing is lost without it.
 func (s *Server) Close() {
 	s.reads.wait()
 	s.asks.wait()

@@ -59,14 +59,14 @@ func (s *Server) verify(w http.ResponseWriter, r *http.Request, sealer *seal.Sea
 	case err == nil:
 		s.signedIn(w, r, sealer, tx, person)
 	case errors.Is(err, identity.ErrCredentials):
-		s.record(r, &event{name: "login", decision: decisionDeny, reason: err.Error(), clientID: tx.Request.Client, resource: tx.Request.Resource})
+		s.record(&event{name: "login", decision: decisionDeny, reason: err.Error(), clientID: tx.Request.Client, resource: tx.Request.Resource})
 		s.showSignIn(w, r, tx, user, "The user name or the password is wrong.")
 	case errors.Is(err, identity.ErrRateLimited):
 		wait := time.Minute
 		if limited, ok := errors.AsType[*identity.RateLimited](err); ok && limited.RetryAfter > 0 {
 			wait = limited.RetryAfter
 		}
-		s.record(r, &event{name: "login", decision: decisionDeny, reason: err.Error(), clientID: tx.Request.Client, resource: tx.Request.Resource})
+		s.record(&event{name: "login", decision: decisionDeny, reason: err.Error(), clientID: tx.Request.Client, resource: tx.Request.Resource})
 		setRetryAfter(w, wait)
 		s.showSignIn(w, r, tx, user, "There were too many attempts. Wait a little, then try again.")
 	default:
@@ -122,11 +122,11 @@ func (s *Server) signInFailed(w http.ResponseWriter, r *http.Request, tx *transa
 		if s.cfg.Contact != "" {
 			hint = "If you should be able to, ask " + s.cfg.Contact + "."
 		}
-		s.record(r, ev)
+		s.record(ev)
 		s.pages.Message(w, pages.Message{Status: ev.status, Title: "You can't come in", Text: text, Hint: hint})
 	case errors.Is(err, identity.ErrCallback), errors.Is(err, identity.ErrCredentials), errors.Is(err, identity.ErrRateLimited):
 		ev.status = http.StatusBadRequest
-		s.record(r, ev)
+		s.record(ev)
 		s.pages.Message(w, pages.Message{
 			Status: ev.status, Title: "Signing in did not work", Text: "The sign-in service gave no usable answer.",
 			Hint: "Go back to your app and connect again.",

@@ -55,3 +55,35 @@ func (s *countingStore) Update(ctx context.Context, kind, id string, f func([]by
 	s.writes.Add(1)
 	return s.Store.Update(ctx, kind, id, f)
 }
+
+// dyingStore is the store of a process that dies at one of its writes: just before it, or just after.
+type dyingStore struct {
+	store.Store
+	at    int64 // the number of the write, from 1
+	after bool
+	n     atomic.Int64
+}
+
+func (s *dyingStore) Put(ctx context.Context, kind, id string, value []byte, expires time.Time) error {
+	return s.write(func() error { return s.Store.Put(ctx, kind, id, value, expires) })
+}
+
+func (s *dyingStore) Update(ctx context.Context, kind, id string, f func([]byte) ([]byte, time.Time, error)) error {
+	return s.write(func() error { return s.Store.Update(ctx, kind, id, f) })
+}
+
+func (s *dyingStore) Delete(ctx context.Context, kind, id string) error {
+	return s.write(func() error { return s.Store.Delete(ctx, kind, id) })
+}
+
+func (s *dyingStore) write(f func() error) error {
+	n := s.n.Add(1)
+	if n > s.at || n == s.at && !s.after {
+		return errStoreDown
+	}
+	err := f()
+	if n == s.at {
+		return errStoreDown
+	}
+	return err
+}

@@ -38,7 +38,7 @@ func (s *Server) serveToken(w http.ResponseWriter, r *http.Request) {
 		s.answerError(w, r, name, is, err)
 		return
 	}
-	s.record(r, is.event(name, decisionAllow))
+	s.record(is.event(name, decisionAllow))
 	writeJSON(w, http.StatusOK, answer)
 }
 

@@ -59,6 +59,8 @@ type transaction struct {
 	Provider string      `json:"i,omitempty"`
 	// Secret is the identity provider's.
 	Secret []byte `json:"x,omitempty"`
+	// Asked names the cookie of page 1, from which this transaction went on.
+	Asked string `json:"b,omitempty"`
 	// Pending is the id of the person who has signed in, in the store.
 	Pending string `json:"n,omitempty"`
 	Expires int64  `json:"e"`
@@ -99,20 +101,25 @@ func (s *Server) saveTx(w http.ResponseWriter, r *http.Request, sealer *seal.Sea
 	return nil
 }
 
-// dropOldTx makes room for the cookie called name among the transactions of this browser: those that are past or not ours
-// go, and then the oldest.
+// dropOldTx makes room for the cookie called name among the transactions of this browser: those that can't be opened any more go,
+// and then the oldest. Without TLS, a cookie may be another gateway's on another port of the same computer, and stays.
 func (s *Server) dropOldTx(w http.ResponseWriter, r *http.Request, sealer *seal.Sealer, name string) {
 	prefix := s.txCookie("")
 	var oldest string
 	var expires int64
-	kept := 0
+	kept, looked := 0, 0
 	for _, c := range r.Cookies() {
 		if !strings.HasPrefix(c.Name, prefix) || c.Name == name {
 			continue
 		}
+		if looked++; looked > 4*maxTx {
+			break
+		}
 		tx, err := s.openTx(sealer, c.Name, c.Value)
 		if err != nil {
-			s.setCookie(w, c.Name, "", -1)
+			if s.cookiePrefix != "" {
+				s.setCookie(w, c.Name, "", -1)
+			}
 			continue
 		}
 		if kept++; oldest == "" || tx.Expires < expires {
@@ -162,6 +169,9 @@ func (tx *transaction) name() string { return tx.Token[:txName] }
 // endTx forgets a transaction.
 func (s *Server) endTx(w http.ResponseWriter, tx *transaction) {
 	s.setCookie(w, s.txCookie(tx.name()), "", -1)
+	if tx.Asked != "" {
+		s.setCookie(w, s.txCookie(tx.Asked), "", -1)
+	}
 }
 
 // setCookie sets a cookie that only this origin gets back, or deletes it if ttl is negative. With https the name begins with
