@@ -46,10 +46,12 @@ func TestRolesAreReadAhead(t *testing.T) {
 	_, a := f.newTokens()
 	f.rolesOf(a.Access)
 	f.local.set(nil, "member")
+	f.local.gate = make(chan struct{})
 	f.clock.advance(f.server.askAhead())
 	if got := f.rolesOf(a.Access); !slices.Equal(got, []string{"admin"}) {
-		t.Errorf("the call waited: its roles are %v", got)
+		t.Errorf("the call's roles are %v", got)
 	}
+	close(f.local.gate)
 	f.server.asks.wait()
 	if got := f.rolesOf(a.Access); !slices.Equal(got, []string{"member"}) {
 		t.Errorf("roles are %v", got)
@@ -211,9 +213,13 @@ func (f *fixture) grantOf(a answer) string {
 
 // Two nodes with one store: only one of them asks, the other goes on with what is known.
 func TestTwoNodesAskOnce(t *testing.T) {
-	f := newFixture(t, nil)
+	every := func(c *Config) { c.IdentityRefresh = time.Minute }
+	f := newFixture(t, every)
 	_, a := f.newTokens()
-	g := newFixtureOn(t, f.clock, f.store, func(c *Config) { c.Providers = []identity.Provider{f.local, f.hosted} })
+	g := newFixtureOn(t, f.clock, f.store, func(c *Config) {
+		every(c)
+		c.Providers = []identity.Provider{f.local, f.hosted}
+	})
 	f.server.askWait, g.server.askWait = time.Millisecond, time.Millisecond
 	f.rolesOf(a.Access)
 	g.rolesOf(a.Access)
