@@ -204,12 +204,16 @@ func (h *Handler) subject(r *http.Request, at *seat, access *oauth.Access) func(
 	}
 	var latest atomic.Pointer[reading]
 	latest.Store(&reading{access.Subject, h.app.now()})
+	// The guard takes the agent's credentials off the request before it is handed on; what is asked here later is about
+	// those that it came with.
+	ctx, authorization := context.WithoutCancel(r.Context()), r.Header["Authorization"]
 	return func() *policy.Subject {
 		last, now := latest.Load(), h.app.now()
 		if now.Sub(last.at) < subjectAge {
 			return last.subject
 		}
-		access, err := h.app.oauth.Authenticate(context.WithoutCancel(r.Context()), r, at.resource)
+		came := (&http.Request{Header: http.Header{"Authorization": authorization}}).WithContext(ctx)
+		access, err := h.app.oauth.Authenticate(ctx, came, at.resource)
 		switch {
 		case errors.Is(err, oauth.ErrUnavailable):
 			return last.subject // it was good a moment ago; how long that holds is the business of oauth
