@@ -86,7 +86,7 @@ func signIn(ctx context.Context, endpoint string, person map[string]string, revi
 		return nil, err
 	}
 	client := mcp.NewClient(&mcp.Implementation{Name: "go-sdk-agent", Version: "1"}, nil)
-	a.ClientSession, err = client.Connect(ctx, &mcp.StreamableClientTransport{Endpoint: endpoint, OAuthHandler: handler, MaxRetries: -1},
+	a.ClientSession, err = client.Connect(ctx, &mcp.StreamableClientTransport{Endpoint: endpoint, OAuthHandler: handler},
 		&mcp.ClientSessionOptions{ProtocolVersion: revision})
 	if err != nil {
 		return nil, err
