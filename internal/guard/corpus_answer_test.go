@@ -76,6 +76,7 @@ var leaks = []leak{
 	{"not JSON", `hidden_vault`, ""},
 	{"HTML", `<p>hidden_vault</p>`, ""},
 	{"a response to another request", strings.Replace(tools(`{"name":"hidden_vault"}`), `"id":1`, `"id":2`, 1), ""},
+	{"a request with the id that is awaited", `{"jsonrpc":"2.0","id":1,"method":"hidden_vault"}`, ""},
 	{"a response to nobody", strings.Replace(tools(`{"name":"hidden_vault"}`), `"id":1`, `"id":null`, 1), ""},
 	{"a cursor that holds a name", `{"jsonrpc":"2.0","id":1,"result":{"tools":[` + shownTool + `],"nextCursor":"after:hidden_vault"}}`, shownTool},
 	{"a cursor that is no string", `{"jsonrpc":"2.0","id":1,"result":{"tools":[],"nextCursor":{"after":"hidden_vault"}}}`, ""},

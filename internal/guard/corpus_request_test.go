@@ -86,6 +86,7 @@ var attacks = []attack{
 	{name: "completion for a prompt and a template at once", body: strings.Replace(call(`"ref":{"type":"ref/prompt","name":"shown_a","uri":"docs://hidden_vault/{a}"},"argument":{"name":"a","value":"b"}`), "tools/call", "completion/complete", 1), header: map[string]string{"Mcp-Method": "completion/complete", "Mcp-Name": ""}},
 	{name: "watching a hidden resource among others", body: strings.Replace(call(`"notifications":{"resourceSubscriptions":["docs://shown/a","docs://hidden_vault/a"]}`), "tools/call", "subscriptions/listen", 1), header: map[string]string{"Mcp-Method": "subscriptions/listen", "Mcp-Name": ""}},
 	{name: "a made-up cursor", body: strings.Replace(call(`"cursor":"hidden_vault"`), "tools/call", "tools/list", 1), header: map[string]string{"Mcp-Method": "tools/list", "Mcp-Name": ""}},
+	{name: "a cursor where there is none", body: call(`"name":"echo","cursor":"hidden_vault"`)},
 	{name: "made-up request state", body: call(`"name":"echo","requestState":"hidden_vault"`)},
 	{name: "headers that CGI takes for ours", body: call(`"name":"echo"`), values: map[string][]string{"Mcp_Name": {"hidden_vault"}, "mcp_Name": {"hidden_vault"}, "Mcp-Name_": {"hidden_vault"}}, passes: true},
 }

@@ -100,8 +100,9 @@ func decodeName(v string) (string, bool) {
 	if len(v) < len(prefix)+len(suffix) {
 		return "", false // the markers share their question mark
 	}
-	b, err := base64.StdEncoding.Strict().DecodeString(v[len(prefix) : len(v)-len(suffix)])
-	return string(b), err == nil && utf8.Valid(b)
+	v = v[len(prefix) : len(v)-len(suffix)]
+	b, err := base64.StdEncoding.Strict().DecodeString(v)
+	return string(b), err == nil && utf8.Valid(b) && !strings.ContainsAny(v, "\r\n") // which the decoder skips
 }
 
 // isJSON reports whether the values of a Content-Type header are the one media

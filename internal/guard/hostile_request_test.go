@@ -2,7 +2,9 @@ package guard
 
 import (
 	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 )
@@ -161,6 +163,13 @@ func TestUnknownMethodsAreRefusedUnlessThePolicyHasThem(t *testing.T) {
 		}
 		g.seen = nil
 	}
+	// Not even the policy can let pass what the specification has and is not judged.
+	g.policy.Store(compile(t, testPolicy[:strings.Index(testPolicy, "methods:")]+"methods: [tasks/result, notifications/tasks]\n"))
+	g.post("2025-11-25", "tasks/result", `{"taskId":"t"}`).wantError(t, 200, -32601)
+	g.send(http.MethodPost, honestLegacy(), `{"jsonrpc":"2.0","method":"notifications/tasks"}`).wantError(t, 400, -32601)
+	if n := len(g.received()); n != 0 {
+		t.Errorf("%d requests went on", n)
+	}
 }
 
 func TestMalformedBodiesGetTheProtocolsOwnError(t *testing.T) {
@@ -210,6 +219,40 @@ func TestBodiesAreBounded(t *testing.T) {
 	}
 }
 
+// unreadable is a body that must not be read.
+type unreadable struct{ t *testing.T }
+
+func (u unreadable) Read([]byte) (int, error) {
+	u.t.Error("the body is read")
+	return 0, io.EOF
+}
+
+func TestABodyThatSaysItIsTooLargeIsNotRead(t *testing.T) {
+	g, c := fuzzGuard(t)
+	r := httptest.NewRequest(http.MethodPost, "/", io.NopCloser(unreadable{t}))
+	r.Header, r.ContentLength = honestLegacy(), DefaultMaxBody+1
+	w := httptest.NewRecorder()
+	if _, err := g.ServeHTTP(w, r, c, nil); err != nil || w.Code != 413 {
+		t.Errorf("%v: %d", err, w.Code)
+	}
+}
+
+func TestNamesInBase64AreDecodedStrictly(t *testing.T) {
+	for value, want := range map[string]string{
+		"echo": "echo", "": "", "=?base64?ZWNobw==?=": "echo", "=?base64??=": "", "=?base64?w6k=?=": "é", "=?BASE64?ZWNobw==?=": "=?BASE64?ZWNobw==?=",
+		"=?base64?ZWNobw==": "=?base64?ZWNobw==", "ZWNobw==?=": "ZWNobw==?=", "=?base64?PT9iYXNlNjQ/bGl0ZXJhbD89?=": "=?base64?literal?=",
+	} {
+		if got, ok := decodeName(value); !ok || got != want {
+			t.Errorf("%q is decoded as %q, %v", value, got, ok)
+		}
+	}
+	for _, value := range []string{"=?base64?=", "=?base64?ZWNobw?=", "=?base64?ZWNobx==?=", "=?base64?ZWN obw==?=", "=?base64?ZWNo\nbw==?=", "=?base64?_w==?=", "=?base64?/w==?=", "=?base64?=?="} {
+		if got, ok := decodeName(value); ok {
+			t.Errorf("%q is decoded as %q", value, got)
+		}
+	}
+}
+
 // honestLegacy has the headers of a client of revision 2025-03-26.
 func honestLegacy() http.Header { return headersFor("2025-03-26", "ping", "{}") }
 
@@ -217,19 +260,23 @@ func TestHeadersOfRevision20260728(t *testing.T) {
 	g := newRig(t, jsonAnswer(200, `{"jsonrpc":"2.0","id":1,"result":{}}`))
 	const rev = "2026-07-28"
 	body := message(rev, "1", "tools/call", `{"name":"echo"}`)
+	accented := message(rev, "1", "tools/call", `{"name":"shown_é"}`)
 	for _, c := range []struct {
 		name         string
 		header       string
 		values       []string
 		body         string
 		status, code int
+		message      string
 	}{
 		{name: "as they must be", status: 200},
 		{name: "name in Base64", header: "Mcp-Name", values: []string{"=?base64?ZWNobw==?="}, status: 200},
 		{name: "name between spaces", header: "Mcp-Name", values: []string{"  echo\t"}, status: 200},
-		{name: "no name", header: "Mcp-Name", status: 400, code: -32020},
-		{name: "no method", header: "Mcp-Method", status: 400, code: -32020},
-		{name: "no version", header: "Mcp-Protocol-Version", status: 400, code: -32020},
+		{name: "a name beyond ASCII in Base64", header: "Mcp-Name", values: []string{"=?base64?c2hvd25fw6k=?="}, body: accented, status: 200},
+		{name: "a name beyond ASCII as it is", header: "Mcp-Name", values: []string{"shown_é"}, body: accented, status: 400, code: -32020, message: "characters"},
+		{name: "no name", header: "Mcp-Name", status: 400, code: -32020, message: "missing"},
+		{name: "no method", header: "Mcp-Method", status: 400, code: -32020, message: "missing"},
+		{name: "no version", header: "Mcp-Protocol-Version", status: 400, code: -32020, message: "missing"},
 		{name: "markers of Base64 in capitals", header: "Mcp-Name", values: []string{"=?BASE64?ZWNobw==?="}, status: 400, code: -32020},
 		{name: "name in another case", header: "Mcp-Name", values: []string{"Echo"}, status: 400, code: -32020},
 		{name: "method in another case", header: "Mcp-Method", values: []string{"TOOLS/CALL"}, status: 400, code: -32020},
@@ -254,8 +301,8 @@ func TestHeadersOfRevision20260728(t *testing.T) {
 				return
 			}
 			r.wantError(t, c.status, c.code)
-			if id, _, _ := r.rpcError(t); string(id) != "1" {
-				t.Errorf("answered id %s", id)
+			if id, _, message := r.rpcError(t); string(id) != "1" || !strings.Contains(message, c.message) {
+				t.Errorf("answered id %s with %s", id, message)
 			}
 		})
 	}

@@ -66,7 +66,7 @@ func (x *exchange) judge(m *jsonrpc.Message) verdict {
 	}
 	v := x.decide(m, spec.target)
 	if v.refusal == nil {
-		v.refusal = x.openHandles(m, spec, &v)
+		v.refusal = x.openHandles(m, &v)
 	}
 	return v
 }
@@ -145,21 +145,17 @@ func (x *exchange) template(uri jsonrpc.Text) verdict {
 }
 
 // openHandles notes the edits that put the upstream's handles in the place of ours.
-func (x *exchange) openHandles(m *jsonrpc.Message, spec method, v *verdict) *refusal {
+func (x *exchange) openHandles(m *jsonrpc.Message, v *verdict) *refusal {
 	for _, h := range [...]struct {
 		text    jsonrpc.Text
-		is      bool
 		purpose string
 		foreign string
 	}{
-		{m.Params.Cursor, spec.pages, purposeCursor, "Invalid cursor"},
-		{m.Params.RequestState, spec.resume, purposeState, "Invalid request state"},
+		{m.Params.Cursor, purposeCursor, "Invalid cursor"},
+		{m.Params.RequestState, purposeState, "Invalid request state"},
 	} {
 		if !h.text.Set {
 			continue
-		}
-		if !h.is {
-			return invalid(h.foreign)
 		}
 		plain, refused := x.open(h.purpose, h.text.Value, func() *refusal { return invalid(h.foreign) })
 		if refused != nil {

@@ -151,6 +151,19 @@ func TestTheMemoIsBoundedAndExact(t *testing.T) {
 			t.Errorf("id %s: recalled %.80s, %v", id, got, err)
 		}
 	}
+	// What comes before the id counts as well.
+	turned := func(title string) []byte {
+		s := strings.Replace(string(list(20, "7")), `{"jsonrpc":"2.0","id":7,`, "{", 1)
+		s = strings.Replace(s, "Tool number 1\"", title+`"`, 1)
+		return []byte(strings.TrimSuffix(s, "}") + `,"jsonrpc":"2.0","id":7}`)
+	}
+	keep(turned("one"))
+	if got, _, _ := m.recall(f, x, view, false, turned("one")); got == nil {
+		t.Error("a list before its id is not recalled")
+	}
+	if got, _, _ := m.recall(f, x, view, false, turned("two")); got != nil {
+		t.Errorf("another list before its id: recalled %.80s", got)
+	}
 	for name, msg := range map[string][]byte{
 		"an id that is none":            list(last, "null"),
 		"an id that is more than one":   list(last, `7,"result":{"tools":[{"name":"hidden_vault"}]},"id":7`),
@@ -186,7 +199,7 @@ func TestTheMemoIsBoundedAndExact(t *testing.T) {
 }
 
 func TestObservingLetsPassWhatThePolicyDeniesAndNothingElse(t *testing.T) {
-	body := `{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"hidden_vault"},` + shownTool + `,{"name":7}]}}`
+	body := `{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"hidden_vault"},` + shownTool + `,{"name":7},{"name":"a\u0000"},{"name":"\u0085"}]}}`
 	for _, edit := range []func(*Config){
 		func(c *Config) { c.Observe = true },
 		func(c *Config) {
@@ -199,7 +212,7 @@ func TestObservingLetsPassWhatThePolicyDeniesAndNothingElse(t *testing.T) {
 			if r := g.post(rev, "tools/list", `{}`); r.body != tools(`{"name":"hidden_vault"},`+shownTool) {
 				t.Errorf("%s: list: %s", rev, r.body)
 			}
-			if o := g.last(); o.Filtered != 2 || o.Decision != Allow {
+			if o := g.last(); o.Filtered != 4 || o.Decision != Allow {
 				t.Errorf("%s: list: outcome %+v", rev, o)
 			}
 			before := len(g.received())
@@ -279,6 +292,7 @@ func TestCompletionAndSubscriptionsGoByWhatTheyName(t *testing.T) {
 		t.Errorf("listen: %s", r.body)
 	}
 	g.post(rev, "subscriptions/listen", `{"notifications":{"resourceSubscriptions":["docs://shown/a","docs://hidden_vault/b"]}}`).wantError(t, 200, -32602)
+	g.post(rev, "subscriptions/listen", `{"notifications":{"resourceSubscriptions":["docs://hidden_vault/b","docs://shown/a"]}}`).wantError(t, 200, -32602)
 	g.post(rev, "subscriptions/listen", `{"notifications":{"taskIds":["t"]}}`).wantError(t, 200, -32602)
 }
 

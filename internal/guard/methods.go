@@ -29,8 +29,6 @@ type method struct {
 	eras   eras
 	target target
 	named  bool // revision 2026-07-28 requires Mcp-Name
-	pages  bool // params.cursor is a handle of the upstream's
-	resume bool // params.requestState is one
 }
 
 // methods has every method of every revision that a client may send. A method of
@@ -41,15 +39,15 @@ var methods = map[string]method{
 	"ping":            {kind: jsonrpc.Request, eras: legacy},
 	"server/discover": {kind: jsonrpc.Request, eras: modern},
 
-	"tools/list": {kind: jsonrpc.Request, eras: always, pages: true},
-	"tools/call": {kind: jsonrpc.Request, eras: always, target: tool, named: true, resume: true},
+	"tools/list": {kind: jsonrpc.Request, eras: always},
+	"tools/call": {kind: jsonrpc.Request, eras: always, target: tool, named: true},
 
-	"prompts/list": {kind: jsonrpc.Request, eras: always, pages: true},
-	"prompts/get":  {kind: jsonrpc.Request, eras: always, target: prompt, named: true, resume: true},
+	"prompts/list": {kind: jsonrpc.Request, eras: always},
+	"prompts/get":  {kind: jsonrpc.Request, eras: always, target: prompt, named: true},
 
-	"resources/list":           {kind: jsonrpc.Request, eras: always, pages: true},
-	"resources/templates/list": {kind: jsonrpc.Request, eras: always, pages: true},
-	"resources/read":           {kind: jsonrpc.Request, eras: always, target: resource, named: true, resume: true},
+	"resources/list":           {kind: jsonrpc.Request, eras: always},
+	"resources/templates/list": {kind: jsonrpc.Request, eras: always},
+	"resources/read":           {kind: jsonrpc.Request, eras: always, target: resource, named: true},
 	"resources/subscribe":      {kind: jsonrpc.Request, eras: legacy, target: resource},
 	"resources/unsubscribe":    {kind: jsonrpc.Request, eras: legacy, target: resource},
 

@@ -203,12 +203,50 @@ func TestAClientIsNotLeftWaitingForWhatWasLeftOut(t *testing.T) {
 			}
 		})
 	}
+	t.Run("as soon as that is known", func(t *testing.T) {
+		up := newTalk()
+		g := newRig(t, up.ServeHTTP)
+		res := g.open(t.Context(), http.MethodPost, headersFor("2025-11-25", "ping", "{}"), message("2025-11-25", "1", "ping", "{}"))
+		up.write <- `data: {"jsonrpc":"2.0","id":1,"result":7}` + "\n\n"
+		if got := block(t, bufio.NewReader(res.Body)); !strings.Contains(got, `"id":1,"error":`) {
+			t.Errorf("got %q", got)
+		}
+		close(up.write)
+	})
 	t.Run("unless it was answered", func(t *testing.T) {
 		g.answers(sseAnswer("data: {\n\ndata: {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}\n\n", 1<<20))
 		if got := events(g.post("2025-11-25", "ping", `{}`).body); len(got) != 1 || strings.Contains(got[0], "error") {
 			t.Errorf("got %q", got)
 		}
 	})
+}
+
+func TestAResponseToAnotherRequestIsLeftOut(t *testing.T) {
+	own := `{"jsonrpc":"2.0","id":1,"result":{}}`
+	for _, other := range []string{`{"jsonrpc":"2.0","id":2,"result":{}}`, `{"jsonrpc":"2.0","id":"1","result":{}}`, `{"jsonrpc":"2.0","id":2,"error":{"code":1,"message":"m"}}`} {
+		g := newRig(t, sseAnswer("data: "+other+"\n\ndata: "+own+"\n\ndata: "+own+"\n\n", 1<<20))
+		if got := events(g.post("2025-11-25", "ping", `{}`).body); len(got) != 1 || got[0] != own {
+			t.Errorf("%s: got %q", other, got)
+		}
+	}
+}
+
+func TestEventsAreFlushedWhoeverHandsThemOn(t *testing.T) {
+	g, c := fuzzGuard(t)
+	w := httptest.NewRecorder()
+	r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(message("2025-11-25", "1", "ping", "{}")))
+	r.Header = headersFor("2025-11-25", "ping", "{}")
+	_, err := g.ServeHTTP(w, r, c, func(rw http.ResponseWriter, _ *http.Request) error {
+		rw.Header().Set("Content-Type", "text/event-stream")
+		_, err := io.WriteString(rw, "data: "+progress+"\n\n")
+		if !w.Flushed {
+			t.Error("an event is held back")
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
 }
 
 // plainWriter is a ResponseWriter without anything beside it.
