@@ -202,7 +202,8 @@ func (s *Server) refuseAuthorization(w http.ResponseWriter, r *http.Request, e *
 		Hint: "The app that sent you here has to ask differently. Go back to it and connect again.",
 	}
 	if e.code == codeInvalidClient {
-		m.Title, m.Hint = "Unknown app", "The app that sent you here is not registered, or its registration has expired. Go back to it, remove this server and add it again."
+		m.Title = "Unknown app"
+		m.Hint = "The app that sent you here is not registered, or its registration has expired. Go back to it, remove this server and add it again."
 	}
 	if status >= http.StatusInternalServerError {
 		m.Title, m.Hint = "Not right now", ""

@@ -47,8 +47,6 @@ type grantState struct {
 	resource   string
 	person     *identity.Person
 	subject    *policy.Subject
-	// due is when the person's roles should be read anew; zero for never.
-	due time.Time
 }
 
 // Authenticate finds what the request's access token stands for at res. It is the hot path: a token that was seen before and

@@ -142,7 +142,8 @@ func staticClients(configured []StaticClient) (map[string]*client, error) {
 		}
 		for _, grant := range c.Grants {
 			if grant != grantAuthorizationCode && grant != grantRefreshToken && grant != grantClientCredentials {
-				return nil, fmt.Errorf("oauth: static client %s: unknown grant %s; there are authorization_code, refresh_token and client_credentials", sc.ID, grant)
+				return nil, fmt.Errorf("oauth: static client %s: unknown grant %s; there are %s, %s and %s",
+					sc.ID, grant, grantAuthorizationCode, grantRefreshToken, grantClientCredentials)
 			}
 		}
 		for _, uri := range c.RedirectURIs {

@@ -29,7 +29,9 @@ func (s *Server) ask(w http.ResponseWriter, r *http.Request, req *authRequest, c
 		return
 	}
 	if len(s.cfg.Providers) == 0 {
-		s.refuseAuthorization(w, r, &authorizeError{protocolError: refuse(codeUnauthorizedClient, "Nobody can sign in here."), client: c, to: &to, state: req.State})
+		s.refuseAuthorization(w, r, &authorizeError{
+			protocolError: refuse(codeUnauthorizedClient, "Nobody can sign in here."), client: c, to: &to, state: req.State,
+		})
 		return
 	}
 	if provider := s.rememberedProvider(r, sealer, req, c, to); provider != nil {
@@ -168,7 +170,10 @@ func (s *Server) cancel(w http.ResponseWriter, r *http.Request, tx *transaction,
 		s.noTransaction(w, r, err)
 		return
 	}
-	s.record(&event{name: "consent", decision: decisionDeny, reason: description, clientID: tx.Request.Client, resource: tx.Request.Resource, status: http.StatusSeeOther})
+	s.record(&event{
+		name: "consent", decision: decisionDeny, reason: description, clientID: tx.Request.Client, resource: tx.Request.Resource,
+		status: http.StatusSeeOther,
+	})
 	s.answerClient(w, r, to, tx.Request.State, url.Values{"error": {codeAccessDenied}, "error_description": {description}})
 }
 

@@ -26,7 +26,7 @@ const (
 
 // Errors of redirect URIs. They are told to the client that registers.
 var (
-	errRedirectSyntax   = errors.New("a redirect URI has to be an absolute URI of printable characters, without fragment and user info, and not too long")
+	errRedirectSyntax   = errors.New("a redirect URI has to be absolute, of printable characters, without fragment and user info, and not too long")
 	errRedirectHTTP     = errors.New("a redirect URI with http has to name localhost, 127.0.0.1 or [::1]")
 	errRedirectScheme   = errors.New("a redirect URI can't have this scheme")
 	errRedirectMismatch = errors.New("the redirect URI is not one that the client has registered")

@@ -111,7 +111,10 @@ func (s *Server) txClient(w http.ResponseWriter, r *http.Request, tx *transactio
 
 // signInFailed answers a sign-in that came to nothing for another reason than what was typed in.
 func (s *Server) signInFailed(w http.ResponseWriter, r *http.Request, tx *transaction, err error) {
-	ev := &event{name: "login", decision: decisionDeny, reason: err.Error(), clientID: tx.Request.Client, resource: tx.Request.Resource, status: http.StatusForbidden}
+	ev := &event{
+		name: "login", decision: decisionDeny, reason: err.Error(), clientID: tx.Request.Client, resource: tx.Request.Resource,
+		status: http.StatusForbidden,
+	}
 	switch {
 	case errors.Is(err, identity.ErrDenied):
 		text := "You have signed in, but you may not use this server."
