@@ -103,6 +103,9 @@ func complete(kind, text string) (string, error) {
 	case "":
 		return text, nil
 	case "global":
+		if !strings.Contains(text, "mcp_gateway {") {
+			text += "\tmcp_gateway {\n" + issuer + identity + policy + "\t}\n"
+		}
 		return "{\n" + text + "}\n" + site, nil
 	case "app":
 		app := text

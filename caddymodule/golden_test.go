@@ -21,6 +21,9 @@ var update = flag.Bool("update", false, "write the JSON files of testdata/good a
 var environment = map[string]string{
 	"WORKOS_CLIENT_ID": "client_01H",
 	"WORKOS_API_KEY":   "sk_test_secret",
+
+	"WORKOS_CLIENT_SECRET": "sk_test_secret", // as WorkOS' guide calls it
+
 	"CI_BOT_SECRET":    "a-long-enough-secret-of-the-bot",
 	"GITHUB_TOKEN":     "ghp_secret",
 	"BOB_HASH":         "$2a$04$6TyNbkNby9mQfS8SE9hh3e6R.G7f1F1h9PJSVxTb3JqQqGDgEUliK",
