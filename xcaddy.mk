@@ -57,9 +57,10 @@ formatted:
 # What the tests with real peers need beside Go. The npm packages themselves are installed by the tests, at pinned versions.
 peers:
 	@command -v npm >/dev/null || { echo "npm is missing: install Node.js 20 or newer for the tests with real clients and servers"; exit 1; }
-	@command -v chromium >/dev/null || { \
-		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-			apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
-		else \
-			echo "chromium is missing: install it for the tests of the sign-in pages"; exit 1; \
-		fi; }
+	@missing=""; for program in chromium curl jq; do command -v $$program >/dev/null || missing="$$missing $$program"; done; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+	else \
+		echo "missing:$$missing; install them for the tests with a real browser and of the README's commands"; exit 1; \
+	fi

@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 What a revision deprecates, clients and servers of older ones go on using.
+
 package guard
 
 import (
