@@ -75,6 +75,7 @@ var attacks = []attack{
 	{name: "a method nobody knows", body: strings.Replace(call(`"name":"hidden_vault"`), "tools/call", "tools/invoke", 1), header: map[string]string{"Mcp-Method": "tools/invoke", "Mcp-Name": "hidden_vault"}},
 	{name: "a call as a task", body: call(`"name":"echo","task":{"ttl":1000}`)},
 	{name: "a task of someone's", body: `{"jsonrpc":"2.0","id":1,"method":"tasks/result","params":{{meta}"taskId":"t-1"}}`, header: map[string]string{"Mcp-Method": "tasks/result", "Mcp-Name": ""}},
+	{name: "a task of someone's, as the extension names it", body: `{"jsonrpc":"2.0","id":1,"method":"tasks/get","params":{{meta}"taskId":"t-1"}}`, header: map[string]string{"Mcp-Method": "tasks/get", "Mcp-Name": "t-1"}},
 	{name: "a related task of someone's", body: `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","_meta":{"io.modelcontextprotocol/related-task":{"taskId":"t-1"}}}}`, only: legacyOnly},
 	{name: "a hidden prompt", body: strings.Replace(call(`"name":"hidden_vault"`), "tools/call", "prompts/get", 1), header: map[string]string{"Mcp-Method": "prompts/get", "Mcp-Name": "hidden_vault"}},
 	{name: "a hidden resource", body: strings.Replace(call(`"uri":"docs://hidden_vault/a"`), "tools/call", "resources/read", 1), header: map[string]string{"Mcp-Method": "resources/read", "Mcp-Name": "docs://hidden_vault/a"}},

@@ -163,6 +163,9 @@ func TestUnknownMethodsAreRefusedUnlessThePolicyHasThem(t *testing.T) {
 		}
 		g.seen = nil
 	}
+	h := headersFor("2026-07-28", "tasks/get", "{}")
+	h.Set("Mcp-Name", "t")
+	g.send(http.MethodPost, h, message("2026-07-28", "1", "tasks/get", `{"taskId":"t"}`)).wantError(t, 404, -32601)
 	// Not even the policy can let pass what the specification has and is not judged.
 	g.policy.Store(compile(t, testPolicy[:strings.Index(testPolicy, "methods:")]+"methods: [tasks/result, notifications/tasks]\n"))
 	g.post("2025-11-25", "tasks/result", `{"taskId":"t"}`).wantError(t, 200, -32601)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strings"
 
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/jsonrpc"
 )
@@ -200,10 +201,13 @@ func (x *exchange) agree(m *jsonrpc.Message) *refusal {
 }
 
 // mirrored returns the member of the body that Mcp-Name repeats: params.name or
-// params.uri, whichever the method goes by.
+// params.uri, whichever the method goes by, and in the tasks extension params.taskId.
 func mirrored(m *jsonrpc.Message) jsonrpc.Text {
-	if methods[m.Method].target == resource {
+	switch {
+	case methods[m.Method].target == resource:
 		return m.Params.URI
+	case strings.HasPrefix(m.Method, "tasks/"):
+		return m.Params.TaskID
 	}
 	return m.Params.Name
 }
