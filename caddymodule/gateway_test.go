@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -14,6 +15,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"text/template"
 	"time"
@@ -141,6 +143,27 @@ http://:{{.Port}} {
 {{.Rest}}
 `))
 
+// client is a client as they are: it tries again if a reload closes its connection before the request is read.
+var client = &http.Client{Transport: again{&http.Transport{DisableKeepAlives: true}}}
+
+// again sends a request once more that has met a server on its way out.
+type again struct{ http.RoundTripper }
+
+// RoundTrip implements http.RoundTripper.
+func (a again) RoundTrip(r *http.Request) (*http.Response, error) {
+	for tries := 0; ; tries++ {
+		res, err := a.RoundTripper.RoundTrip(r)
+		if err == nil || tries == 3 || !errors.Is(err, io.EOF) && !errors.Is(err, syscall.ECONNRESET) {
+			return res, err
+		}
+		if r.GetBody != nil {
+			if r.Body, err = r.GetBody(); err != nil {
+				return nil, err
+			}
+		}
+	}
+}
+
 // gateway is a Caddy that runs in this process.
 type gateway struct {
 	t      *testing.T
@@ -211,7 +234,7 @@ func (g *gateway) token(mount string) string {
 	}
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	r.SetBasicAuth("bot", "the-secret-of-the-bot-is-long")
-	res, err := http.DefaultClient.Do(r)
+	res, err := client.Do(r)
 	if err != nil {
 		g.t.Fatal(err)
 	}
@@ -245,7 +268,7 @@ func (g *gateway) request(method, mount, body string) *http.Request {
 // do sends a request, and returns the answer with its body.
 func (g *gateway) do(r *http.Request) (*http.Response, string) {
 	g.t.Helper()
-	res, err := http.DefaultClient.Do(r)
+	res, err := client.Do(r)
 	if err != nil {
 		g.t.Fatal(err)
 	}
@@ -267,7 +290,7 @@ func (g *gateway) call(mount, method, params string) (*http.Response, string) {
 // channel, line by line; it is closed when the stream has ended, and the error, if it didn't end in order, comes last.
 func (g *gateway) stream(mount string) <-chan string {
 	g.t.Helper()
-	res, err := http.DefaultClient.Do(g.request(http.MethodGet, mount, ""))
+	res, err := client.Do(g.request(http.MethodGet, mount, ""))
 	if err != nil {
 		g.t.Fatal(err)
 	}

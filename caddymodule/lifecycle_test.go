@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -73,12 +74,14 @@ func openStreams(t *testing.T) (open float64) {
 
 func TestReloadEndsStreamsLetsCallsFinishAndObeysTheNewPolicy(t *testing.T) {
 	upstream := newUpstream(t)
-	began, release := make(chan struct{}), make(chan struct{})
+	began, held := make(chan struct{}), make(chan struct{})
+	release := sync.OnceFunc(func() { close(held) })
+	t.Cleanup(release)
 	upstream.answer = func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		if strings.Contains(string(body), "get_slowly") {
 			close(began)
-			<-release
+			<-held
 		}
 		r.Body = io.NopCloser(strings.NewReader(string(body)))
 		answerRPC(w, r)
@@ -89,7 +92,7 @@ func TestReloadEndsStreamsLetsCallsFinishAndObeysTheNewPolicy(t *testing.T) {
 	answered := make(chan string, 1)
 	request := g.request(http.MethodPost, "/mcp", `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"get_slowly"}}`)
 	go func() {
-		res, err := http.DefaultClient.Do(request)
+		res, err := client.Do(request)
 		if err != nil {
 			answered <- err.Error()
 			return
@@ -108,7 +111,7 @@ func TestReloadEndsStreamsLetsCallsFinishAndObeysTheNewPolicy(t *testing.T) {
 	if _, list := g.call("/mcp", "tools/list", "{}"); strings.Contains(list, "get_weather") || !strings.Contains(list, "list_files") {
 		t.Errorf("the new policy isn't obeyed: %s", list)
 	}
-	close(release)
+	release()
 	if answer := <-answered; !strings.Contains(answer, "done") {
 		t.Errorf("the call that was running didn't finish: %s", answer)
 	}
@@ -134,7 +137,7 @@ func TestAStreamObeysTheNewestPolicyWhileItLasts(t *testing.T) {
 	}
 	g := startGateway(t, gatewayConfig{Site: mount("/mcp", upstream)})
 	// The stream is that of a call, which a reload leaves alone.
-	res, err := http.DefaultClient.Do(g.request(http.MethodPost, "/mcp", `{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{}}`))
+	res, err := client.Do(g.request(http.MethodPost, "/mcp", `{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{}}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -284,7 +287,7 @@ func TestWorksUnderEncodeAndTellsTheLogs(t *testing.T) {
 	})
 	r := g.request(http.MethodPost, "/mcp", `{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{}}`)
 	r.Header.Set("Accept-Encoding", "gzip")
-	res, err := http.DefaultTransport.RoundTrip(r)
+	res, err := client.Transport.RoundTrip(r)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,21 +1,16 @@
 package caddymodule
 
 import (
-	"context"
-	"errors"
 	"net"
 	"net/http"
 	"slices"
 	"strings"
-	"sync/atomic"
-	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/guard"
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/jsonrpc"
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/oauth"
-	"github.com/mcpgateway/caddy-mcp-gateway/policy"
 )
 
 // allowedMethods are the HTTP methods of an MCP endpoint.
@@ -161,68 +156,40 @@ func (h *Handler) serveMount(w http.ResponseWriter, r *http.Request) error {
 		countRefused(h.Server, r.Method, err)
 		return nil
 	}
-	return h.serveCaller(w, r, at, access)
+	h.serveCaller(w, r, at, access)
+	return nil
 }
 
 // serveCaller serves a request whose caller is known.
-func (h *Handler) serveCaller(w http.ResponseWriter, r *http.Request, at *seat, access *oauth.Access) (err error) {
+func (h *Handler) serveCaller(w http.ResponseWriter, r *http.Request, at *seat, access *oauth.Access) {
 	record := newRecord(h, r, access)
 	// A copy of the answer that breaks off panics, and is recorded like any other.
 	defer record.finish()
 	caller := guard.Caller{
-		Subject: h.subject(r, at, access),
+		Subject: newLiveCaller(h.app, r, at.resource, access).subject,
 		Grant:   access.GrantID,
 		Client:  access.ClientID,
 	}
-	return h.guard.Serve(&record.outcome, w, r, caller, func(w http.ResponseWriter, out *http.Request) error {
+	err := h.guard.Serve(&record.outcome, w, r, caller, func(w http.ResponseWriter, out *http.Request) error {
 		if !longLived(out) {
 			return h.proxy(w, out)
 		}
-		alive := func() bool { return caller.Subject() != nil }
-		ctx, done := h.app.streams.start(out.Context(), alive)
+		ctx, done := h.app.streams.start(out.Context(), func() bool { return caller.Subject() != nil })
 		defer done()
 		defer countStream(h.Server)()
 		return h.proxy(w, out.WithContext(ctx))
 	})
+	if err != nil {
+		// The answer has begun and can't be finished. Whoever reads it must not take it for whole, and nothing may be
+		// written behind it, such as an error page.
+		panic(http.ErrAbortHandler)
+	}
 }
 
-// longLived reports whether the answer to a judged request stays open for as long as the client likes. A subscription
-// names itself in Mcp-Method, which the guard has compared with the body (revision 2026-07-28 requires the header).
+// longLived reports whether the answer to a request stays open for as long as the client likes. A subscription names
+// itself in Mcp-Method, which the guard compares with the body (revision 2026-07-28 requires the header).
 func longLived(r *http.Request) bool {
 	return r.Method == http.MethodGet || r.Header.Get("Mcp-Method") == "subscriptions/listen"
-}
-
-// subjectAge is how long what an access token stands for is taken to be the same within one request.
-const subjectAge = time.Second
-
-// subject returns what the guard asks for every message: who the caller is now, with the roles of now, and nil once the
-// token or its grant has ended.
-func (h *Handler) subject(r *http.Request, at *seat, access *oauth.Access) func() *policy.Subject {
-	type reading struct {
-		subject *policy.Subject
-		at      time.Time
-	}
-	var latest atomic.Pointer[reading]
-	latest.Store(&reading{access.Subject, h.app.now()})
-	// The guard takes the agent's credentials off the request before it is handed on; what is asked here later is about
-	// those that it came with.
-	ctx, authorization := context.WithoutCancel(r.Context()), r.Header["Authorization"]
-	return func() *policy.Subject {
-		last, now := latest.Load(), h.app.now()
-		if now.Sub(last.at) < subjectAge {
-			return last.subject
-		}
-		came := (&http.Request{Header: http.Header{"Authorization": authorization}}).WithContext(ctx)
-		access, err := h.app.oauth.Authenticate(ctx, came, at.resource)
-		switch {
-		case errors.Is(err, oauth.ErrUnavailable):
-			return last.subject // it was good a moment ago; how long that holds is the business of oauth
-		case err != nil:
-			return nil
-		}
-		latest.Store(&reading{access.Subject, now})
-		return access.Subject
-	}
 }
 
 // misdirected answers a request for a Host that isn't ours.

@@ -270,6 +270,29 @@ func TestFailuresOfTheServerAre502WithARequestID(t *testing.T) {
 	}
 }
 
+func TestABrokenAnswerIsNotTakenForAWholeOne(t *testing.T) {
+	upstream := newUpstream(t)
+	upstream.answer = func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		fmt.Fprint(w, `data: {"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":"open"}}`+"\n\n")
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	}
+	g := startGateway(t, gatewayConfig{Site: mount("/mcp", upstream) + "handle_errors {\n respond \"an error page\"\n}\n"})
+	res, err := client.Do(g.request(http.MethodPost, "/mcp", `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"get_weather"}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if strings.Contains(string(body), "an error page") {
+		t.Errorf("an error page stands behind it: %s", body)
+	}
+	if err == nil && !strings.Contains(string(body), `"id":1`) {
+		t.Errorf("it ends as if it were whole: %s", body)
+	}
+}
+
 func TestOAuthEndpointsAnswerOnTheIssuersSiteAlone(t *testing.T) {
 	upstream := newUpstream(t)
 	other := freePort(t)

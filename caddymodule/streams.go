@@ -11,7 +11,10 @@ import (
 
 const (
 	// recheckInterval is how often open streams are compared with the grants they were opened under.
-	recheckInterval = 2 * time.Second
+	recheckInterval = time.Second
+
+	// recheckers is how many streams are compared at a time: one grant that is slow to read must not keep the others.
+	recheckers = 16
 
 	// maxJitter is the longest over which streams are ended when a server shuts down, so that thousands of clients
 	// don't come back in one instant.
@@ -82,11 +85,18 @@ func (s *streams) recheck() {
 	s.mu.Lock()
 	all := s.snapshot()
 	s.mu.Unlock()
-	for _, st := range all {
-		if !st.alive() {
-			st.end()
-		}
+	var next atomic.Int64
+	var busy sync.WaitGroup
+	for range min(recheckers, len(all)) {
+		busy.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(all)); i = next.Add(1) - 1 {
+				if st := all[i]; !st.alive() {
+					st.end()
+				}
+			}
+		})
 	}
+	busy.Wait()
 }
 
 // drain ends every stream, spread over the given time, and those that are opened later at once. Doing it again changes

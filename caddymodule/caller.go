@@ -1,0 +1,73 @@
+package caddymodule
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/oauth"
+	"github.com/mcpgateway/caddy-mcp-gateway/policy"
+)
+
+const (
+	// readingAge is how long what an access token stands for is taken to be the same within one request.
+	readingAge = 100 * time.Millisecond
+
+	// outagePatience is for how long within one request an earlier reading may stand in, while it can't be found out what
+	// the token stands for now. How old a person's roles may get is not decided here: oauth rides out an identity provider's
+	// outage itself, and says that it can't tell only when they are too old.
+	outagePatience = 30 * time.Second
+)
+
+// liveCaller is who makes a request, for as long as that takes: with the roles of now.
+type liveCaller struct {
+	authenticate func() (*oauth.Access, error)
+	now          func() time.Time
+	expires      time.Time
+	stream       bool
+	latest       atomic.Pointer[reading]
+}
+
+// reading is what an access token stood for at one moment.
+type reading struct {
+	subject *policy.Subject
+	at      time.Time
+}
+
+// newLiveCaller begins with what the token stands for now.
+func newLiveCaller(app *App, r *http.Request, resource oauth.Resource, access *oauth.Access) *liveCaller {
+	c := &liveCaller{
+		authenticate: func() (*oauth.Access, error) {
+			// A client that goes away ends the request, not the reading of its grant, which others may wait for too.
+			return app.oauth.Authenticate(context.WithoutCancel(r.Context()), r, resource)
+		},
+		now:     app.now,
+		expires: access.Expires,
+		stream:  longLived(r),
+	}
+	c.latest.Store(&reading{access.Subject, app.now()})
+	return c
+}
+
+// subject returns what the guard asks for every message: the caller's rights as they are now, and nil once the grant has
+// ended. A stream ends with its token, too: the client opens it anew with another. A call goes on with what was known
+// last, so that its answer isn't lost.
+func (c *liveCaller) subject() *policy.Subject {
+	last, now := c.latest.Load(), c.now()
+	if now.Sub(last.at) < readingAge {
+		return last.subject
+	}
+	access, err := c.authenticate()
+	switch {
+	case err == nil:
+		c.latest.Store(&reading{access.Subject, now})
+		return access.Subject
+	case errors.Is(err, oauth.ErrUnavailable) && now.Sub(last.at) < outagePatience:
+		return last.subject
+	case !errors.Is(err, oauth.ErrUnavailable) && !c.stream && !now.Before(c.expires):
+		return last.subject
+	}
+	return nil
+}

@@ -1,0 +1,49 @@
+package caddymodule
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/oauth"
+	"github.com/mcpgateway/caddy-mcp-gateway/policy"
+)
+
+func TestACallerIsWhoTheyAreNow(t *testing.T) {
+	start := time.Date(2026, 7, 28, 12, 0, 0, 0, time.UTC)
+	before, after := &policy.Subject{ID: "before"}, &policy.Subject{ID: "after"}
+	changed := &oauth.Access{Subject: after}
+	for _, tt := range []struct {
+		name   string
+		stream bool
+		later  time.Duration
+		access *oauth.Access
+		err    error
+		want   *policy.Subject
+	}{
+		{"at once, without asking", false, 0, nil, errors.New("must not be asked"), before},
+		{"a changed role", false, time.Second, changed, nil, after},
+		{"a changed role on a stream", true, time.Second, changed, nil, after},
+		{"a revoked grant", false, time.Second, nil, oauth.ErrInvalidToken, nil},
+		{"a revoked grant on a stream", true, time.Second, nil, fmt.Errorf("%w: revoked", oauth.ErrInvalidToken), nil},
+		{"an expired token in a call", false, time.Hour, nil, oauth.ErrInvalidToken, before},
+		{"an expired token on a stream", true, time.Hour, nil, oauth.ErrInvalidToken, nil},
+		{"a short outage", true, time.Second, nil, oauth.ErrUnavailable, before},
+		{"a long outage", true, time.Minute, nil, fmt.Errorf("%w: store", oauth.ErrUnavailable), nil},
+		{"a long outage in a call", false, time.Minute, nil, oauth.ErrUnavailable, nil},
+		{"a long outage in a call whose token has expired", false, 2 * time.Hour, nil, oauth.ErrUnavailable, nil},
+		{"an error of no known kind", false, time.Second, nil, errors.New("what"), nil},
+	} {
+		c := &liveCaller{
+			authenticate: func() (*oauth.Access, error) { return tt.access, tt.err },
+			now:          func() time.Time { return start.Add(tt.later) },
+			expires:      start.Add(time.Hour),
+			stream:       tt.stream,
+		}
+		c.latest.Store(&reading{before, start})
+		if got := c.subject(); got != tt.want {
+			t.Errorf("%s: got %+v, want %+v", tt.name, got, tt.want)
+		}
+	}
+}
