@@ -10,7 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// maxNesting bounds how deep routes may be nested, and with it named routes that invoke one another.
+// maxNesting bounds how deep the JSON of routes is looked into.
 const maxNesting = 64
 
 // finding is one place in the config of the HTTP app where an mcp_gateway handler stands.
@@ -37,13 +37,14 @@ func (s spot) name() string {
 
 // find lists where in the HTTP app this module's handlers stand. It is called from the first of them to be provisioned.
 // At that time the top-level matchers of all servers are decoded, and no handler is that has one of ours in it, so all
-// of them are still to be seen in the JSON of the routes. Going by the config, and not by the handlers once they are
-// there, lets `caddy validate` report what is wrong with it as a whole.
+// of them are still to be seen in the JSON of the routes; handlers that are decoded already can only lead to named
+// routes. Going by the config, and not by the handlers once they are there, lets `caddy validate` report what is wrong
+// with it as a whole.
 func find(http *caddyhttp.App) []finding {
 	var all []finding
 	for _, name := range slices.Sorted(maps.Keys(http.Servers)) {
 		server := http.Servers[name]
-		finder := finder{server: server, repl: caddy.NewReplacer()}
+		finder := finder{server: server, repl: caddy.NewReplacer(), invoked: make(map[string]bool)}
 		finder.routes(server.Routes, nil, 0)
 		all = append(all, finder.found...)
 	}
@@ -52,15 +53,24 @@ func find(http *caddyhttp.App) []finding {
 
 // finder walks the routes of one server.
 type finder struct {
-	server *caddyhttp.Server
-	repl   *caddy.Replacer
-	found  []finding
+	server  *caddyhttp.Server
+	repl    *caddy.Replacer
+	invoked map[string]bool // the named routes it is in
+	found   []finding
 }
 
 // routes walks routes that are reached with these hosts.
 func (f *finder) routes(routes caddyhttp.RouteList, hosts []string, depth int) {
 	for _, route := range routes {
 		reached := narrow(hosts, f.hostsOf(route))
+		for _, handler := range route.Handlers {
+			switch handler := handler.(type) {
+			case *caddyhttp.Invoke:
+				f.invoke(handler.Name, reached, depth)
+			case *caddyhttp.Subroute:
+				f.routes(handler.Routes, reached, depth+1)
+			}
+		}
 		for _, raw := range route.HandlersRaw {
 			var value any
 			if json.Unmarshal(raw, &value) == nil { // what is malformed fails to load by itself
@@ -96,9 +106,7 @@ func (f *finder) object(object map[string]any, hosts []string, depth int) {
 		return
 	case "invoke":
 		name, _ := object["name"].(string)
-		if route := f.server.NamedRoutes[name]; route != nil {
-			f.routes(caddyhttp.RouteList{*route}, hosts, depth+1)
-		}
+		f.invoke(name, hosts, depth)
 		return
 	}
 	if _, isRoute := object["handle"]; isRoute {
@@ -107,6 +115,17 @@ func (f *finder) object(object map[string]any, hosts []string, depth int) {
 	for _, key := range slices.Sorted(maps.Keys(object)) {
 		f.value(object[key], hosts, depth+1)
 	}
+}
+
+// invoke walks a named route, but not within itself.
+func (f *finder) invoke(name string, hosts []string, depth int) {
+	route := f.server.NamedRoutes[name]
+	if route == nil || f.invoked[name] {
+		return
+	}
+	f.invoked[name] = true
+	f.routes(caddyhttp.RouteList{*route}, hosts, depth+1)
+	delete(f.invoked, name)
 }
 
 // hostsOf returns the hosts that a route is limited to; nil means that it isn't.

@@ -25,6 +25,7 @@ func main() {
 		rounds      = flag.Int("rounds", 5, "rounds to take the median of")
 		length      = flag.Duration("time", 2*time.Second, "how long an arm runs in each round")
 		connections = flag.Int("connections", 16, "connections to send on, each one request at a time")
+		profiles    = flag.String("profiles", "", "directory for a CPU profile of Caddy for each case, taken after it on the gateway alone")
 		upstream    = flag.Bool("upstream", false, "be the upstream (used by the program itself)")
 	)
 	flag.Parse()
@@ -40,14 +41,14 @@ func main() {
 		flag.Usage()
 		os.Exit(2)
 	}
-	if err := run(ctx, *caddy, *rounds, *length, *connections); err != nil {
+	if err := run(ctx, *caddy, *rounds, *length, *connections, *profiles); err != nil {
 		stop()
 		log.Fatal(err)
 	}
 }
 
 // run starts the processes, measures every case, and prints a table for each.
-func run(ctx context.Context, caddy string, rounds int, length time.Duration, connections int) error {
+func run(ctx context.Context, caddy string, rounds int, length time.Duration, connections int, profiles string) error {
 	site, err := start(ctx, caddy)
 	if err != nil {
 		return err
@@ -73,6 +74,11 @@ func run(ctx context.Context, caddy string, rounds int, length time.Duration, co
 			}
 		}
 		report(os.Stdout, c, site.arms, results)
+		if profiles != "" {
+			if err := site.profile(ctx, c, connections, length, profiles); err != nil {
+				return fmt.Errorf("profile of %s: %w", c.name, err)
+			}
+		}
 	}
 	return nil
 }

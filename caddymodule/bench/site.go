@@ -35,6 +35,7 @@ const plainArm = 1
 type site struct {
 	arms     []arm
 	caddyPID int
+	admin    string // host:port of Caddy's admin API
 	running  []running
 	dir      string
 }
@@ -62,6 +63,11 @@ func start(ctx context.Context, caddy string) (_ *site, err error) {
 	if err != nil {
 		return nil, err
 	}
+	admin, err := freePort(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.admin = "localhost:" + admin
 	secret := rand.Text()
 	// The configuration wants an identity provider; nobody knows this one's password.
 	nobody, err := bcrypt.GenerateFromPassword([]byte(rand.Text()), bcrypt.MinCost)
@@ -69,7 +75,7 @@ func start(ctx context.Context, caddy string) (_ *site, err error) {
 		return nil, err
 	}
 	file := filepath.Join(s.dir, "Caddyfile")
-	if err := os.WriteFile(file, []byte(caddyfile(s.dir, upstream, plain, guarded, secret, string(nobody))), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(caddyfile(s.dir, s.admin, upstream, plain, guarded, secret, string(nobody))), 0o600); err != nil {
 		return nil, err
 	}
 	logs, err := os.Create(filepath.Join(s.dir, "caddy.log"))
@@ -200,7 +206,7 @@ func freePort(ctx context.Context) (string, error) {
 
 // caddyfile has the plain proxy on one port and the gateway on another, with a policy of 50 rules of which the last ones
 // decide. The audit log goes to a file, as it would.
-func caddyfile(dir, upstream, plain, guarded, secret, nobody string) string {
+func caddyfile(dir, admin, upstream, plain, guarded, secret, nobody string) string {
 	var rules strings.Builder
 	for i := range 44 {
 		fmt.Fprintf(&rules, "\t\t\t\tallow bench tools read_%02d search_%02d_*\n", i, i)
@@ -213,7 +219,7 @@ func caddyfile(dir, upstream, plain, guarded, secret, nobody string) string {
 				deny * tools drop_*
 `)
 	return fmt.Sprintf(`{
-	admin off
+	admin %s
 	persist_config off
 	storage file_system %q
 	log default {
@@ -246,5 +252,5 @@ http://localhost:%s {
 http://:%s {
 	reverse_proxy %s
 }
-`, filepath.Join(dir, "data"), filepath.Join(dir, "audit.log"), guarded, nobody, secret, rules.String(), guarded, upstream, plain, upstream)
+`, admin, filepath.Join(dir, "data"), filepath.Join(dir, "audit.log"), guarded, nobody, secret, rules.String(), guarded, upstream, plain, upstream)
 }
