@@ -57,6 +57,9 @@ func (a *answerWriter) accept() {
 // nothing answers without a body.
 func (a *answerWriter) nothing(status int) {
 	a.mode = draining
+	if isStream(a.header[headerContentType]) {
+		a.before()
+	}
 	if err := a.session(); err != nil {
 		a.fail(err.Error())
 		return
@@ -212,6 +215,7 @@ func (a *answerWriter) retryAfter() {
 // instead answers in the place of an upstream whose refusal stands.
 func (a *answerWriter) instead(r *refusal, reason string) {
 	a.mode = draining
+	a.before()
 	r.decision, r.reason = a.x.out.Decision, reason
 	a.x.refuse(a.x.onlyID(), r)
 }
@@ -219,6 +223,7 @@ func (a *answerWriter) instead(r *refusal, reason string) {
 // fail answers for an upstream whose answer does not pass.
 func (a *answerWriter) fail(reason string) {
 	a.mode = draining
+	a.before()
 	a.note(reason)
 	a.retryAfter()
 	a.x.refuse(a.x.onlyID(), a.x.unavailable(http.StatusBadGateway, "the upstream's answer does not pass: "+reason))

@@ -35,6 +35,11 @@ func TestABatchGoesOnIfAllOfItMay(t *testing.T) {
 	if got := events(g.send(http.MethodPost, honestLegacy(), batch).body); len(got) != 2 || got[0] != tools("") {
 		t.Errorf("one by one on a stream: %q", got)
 	}
+	told := `[` + progress + `,{"jsonrpc":"2.0","method":"notifications/hidden_vault"}]`
+	g.answers(sseAnswer("data: "+told+"\n\ndata: {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}\n\n", 5))
+	if got := events(g.send(http.MethodPost, honestLegacy(), callEcho).body); len(got) != 2 || got[0] != "["+progress+"]" {
+		t.Errorf("an array of notifications: %q", got)
+	}
 	g.answers(answerAs("", 202, ""))
 	if r := g.send(http.MethodPost, honestLegacy(), `[`+tellInit+`]`); r.status != 202 || r.body != "" {
 		t.Errorf("notifications alone: %d %s", r.status, r.body)

@@ -178,15 +178,9 @@ func TestNoOtherAnswerOfTheUpstreamPasses(t *testing.T) {
 				w.(http.Flusher).Flush()
 			}
 		}, 200, shownTool},
-		{"switching protocols", func(w http.ResponseWriter, _ *http.Request) {
-			conn, rw, err := w.(http.Hijacker).Hijack()
-			if err != nil {
-				return
-			}
-			defer conn.Close()
-			_, _ = rw.WriteString("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nhidden_vault")
-			_ = rw.Flush()
-		}, 502, ""},
+		{"switching protocols", rawAnswer("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nhidden_vault"), 502, ""},
+		{"a status that is none", rawAnswer("HTTP/1.1 099 hidden_vault\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"), 502, ""},
+		{"another status that is none", rawAnswer("HTTP/1.1 999 hidden_vault\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: 4\r\n\r\nnull"), 502, ""},
 		{"early hints", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Link", "</hidden_vault>; rel=preload")
 			w.WriteHeader(http.StatusEarlyHints)
@@ -249,6 +243,19 @@ func answerAs(kind string, status int, body string) http.HandlerFunc {
 		}
 		w.WriteHeader(status)
 		_, _ = io.WriteString(w, body)
+	}
+}
+
+// rawAnswer answers with bytes of its own.
+func rawAnswer(text string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		conn, rw, err := w.(http.Hijacker).Hijack()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		_, _ = rw.WriteString(text)
+		_ = rw.Flush()
 	}
 }
 
@@ -317,6 +324,33 @@ func TestAnswersAreBounded(t *testing.T) {
 			t.Errorf("got %s", r.body)
 		}
 	})
+}
+
+func TestAnswersInThePlaceOfTheUpstreamsDoNotWaitForIt(t *testing.T) {
+	for name, c := range map[string]struct {
+		answer http.HandlerFunc
+		body   string
+		status int
+	}{
+		"HTML that never ends":              {answerAs("text/html", 200, "hidden_vault"), `{"jsonrpc":"2.0","id":1,"method":"ping"}`, 502},
+		"a refusal that never ends":         {answerAs("text/html", 400, "hidden_vault"), `{"jsonrpc":"2.0","id":1,"method":"ping"}`, 400},
+		"a stream to answer a notification": {answerAs("text/event-stream", 200, ": hello\n\n"), `{"jsonrpc":"2.0","method":"notifications/initialized"}`, 202},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := newRig(t, func(w http.ResponseWriter, r *http.Request) {
+				c.answer(w, r)
+				w.(http.Flusher).Flush()
+				<-r.Context().Done()
+			})
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			defer cancel()
+			res := g.open(ctx, http.MethodPost, honestLegacy(), c.body)
+			body, err := io.ReadAll(res.Body)
+			if err != nil || res.StatusCode != c.status || !res.Close || strings.Contains(string(body), "hidden") {
+				t.Errorf("%d %s, %v, close %v", res.StatusCode, body, err, res.Close)
+			}
+		})
+	}
 }
 
 func TestAnUpstreamThatIsDownIsA502(t *testing.T) {

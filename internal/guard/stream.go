@@ -140,10 +140,10 @@ func (s *stream) event(e *sse.Event) error {
 // message filters the message of an event. It returns nil if nothing of it may go
 // on.
 func (s *stream) message(data []byte) []byte {
-	if !s.a.x.batch || !jsonrpc.IsBatch(data) {
+	if !jsonrpc.IsBatch(data) || !s.a.x.batch && !s.a.x.rev.batches() {
 		return s.one(data)
 	}
-	// In the answer to a batch there may be arrays of messages.
+	// Where there are batches, a server may send them, too.
 	var out []byte
 	err := elements(data, func(msg []byte) error {
 		if msg = s.one(msg); msg != nil {

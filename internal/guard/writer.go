@@ -32,16 +32,18 @@ var (
 // refused. Headers of the upstream's stay in a map of its own; those that go on are
 // picked one by one, since they would count for the origin of our consent pages.
 type answerWriter struct {
-	x       *exchange
-	header  http.Header
-	mode    int
-	status  int
-	buf     *buffer // the JSON answer so far
-	f       *filter
-	stream  *stream
-	control *http.ResponseController
-	drained int
-	dirty   bool // something, be it the header, was written since the last flush
+	x        *exchange
+	header   http.Header
+	mode     int
+	status   int
+	buf      *buffer // the JSON answer so far
+	f        *filter
+	stream   *stream
+	control  *http.ResponseController
+	drained  int
+	deciding bool // decide is being called
+	early    bool // the answer is given before the upstream's has ended
+	dirty    bool // something, be it the header, was written since the last flush
 }
 
 var (
@@ -59,14 +61,32 @@ func (a *answerWriter) Header() http.Header { return a.header }
 func (a *answerWriter) WriteHeader(status int) {
 	switch {
 	case a.mode != undecided:
-	case status == http.StatusSwitchingProtocols:
+	case status == http.StatusSwitchingProtocols, status < 100, status > 599:
 		a.x.out.UpstreamStatus = status
-		a.fail("it switched protocols")
+		a.fail("its status is " + strconv.Itoa(status))
 	case status < 200:
 		a.x.w.WriteHeader(status)
 	default:
 		a.status, a.x.out.UpstreamStatus = status, status
+		a.deciding = true
 		a.decide()
+		a.deciding = false
+		if a.early {
+			_ = http.NewResponseController(a.x.w).Flush() // fails only if the client is gone, or flushing is not offered
+		}
+	}
+}
+
+// before is called before an answer is given in the place of the upstream's. If the
+// upstream may go on sending, the client must not wait for that: neither for the
+// answer, which is flushed, nor on HTTP/1 with its next request.
+func (a *answerWriter) before() {
+	if !a.deciding || a.header["Content-Length"] != nil {
+		return
+	}
+	a.early = true
+	if a.x.r.ProtoMajor == 1 {
+		a.x.w.Header()["Connection"] = a.x.value("close")
 	}
 }
 
