@@ -118,7 +118,8 @@ func New(cfg Config) (*Guard, error) {
 	if cfg.NewRequestID == nil {
 		cfg.NewRequestID = rand.Text
 	}
-	return &Guard{cfg: cfg, sessions: sessions{seed: maphash.MakeSeed()}}, nil
+	seed := maphash.MakeSeed()
+	return &Guard{cfg: cfg, memo: memo{seed: seed}, sessions: sessions{seed: seed}}, nil
 }
 
 // Next hands a request on to the MCP server.

@@ -2,8 +2,10 @@ package guard
 
 import (
 	"bytes"
+	"hash/maphash"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/jsonrpc"
 	"github.com/mcpgateway/caddy-mcp-gateway/policy"
@@ -21,13 +23,27 @@ const (
 // rights is not read again: servers send the same one every time. A list counts as
 // the same if all its bytes but the id are; nothing is believed of a digest.
 //
-// Its memory is bounded, and what was remembered first is forgotten first. It is
-// safe for concurrent use.
+// Only a list that comes a second time is remembered. Memory is bounded, and what
+// was remembered first is forgotten first. A memo is safe for concurrent use.
 type memo struct {
+	seed maphash.Seed
+	met  [256]atomic.Uint64 // digests of lists that came once; a mistaken one does no harm
+
 	mu    sync.RWMutex
 	pages map[rights][]*page
 	order []*page // as they came
 	space int
+}
+
+// again reports whether a list has come before, for the same rights, not long ago.
+func (m *memo) again(r rights, msg []byte, fr *frame) bool {
+	var h maphash.Hash
+	h.SetSeed(m.seed)
+	maphash.WriteComparable(&h, r)
+	_, _ = h.Write(msg[:fr.idFrom])
+	_, _ = h.Write(msg[fr.idFrom+len(fr.id):])
+	sum := h.Sum64()
+	return m.met[sum%uint64(len(m.met))].Swap(sum) == sum
 }
 
 // rights are what a filtered list depends on besides its bytes. A View never
@@ -105,13 +121,17 @@ func (p *page) matches(msg []byte) (id []byte) {
 	return id
 }
 
-// keep remembers what a message became, if it is a list.
+// keep remembers what a message became, if it is a list that came before.
 func (m *memo) keep(view *policy.View, observe bool, msg, out []byte, fr *frame) {
 	if !fr.list || fr.fresh || fr.kind != jsonrpc.Result || len(msg) < memoLeast || len(msg) > memoMost {
 		return
 	}
+	r := rights{view, observe}
+	if !m.again(r, msg, fr) {
+		return
+	}
 	p := &page{
-		rights: rights{view, observe},
+		rights: r,
 		raw:    bytes.Clone(msg),
 		id:     gap{fr.idFrom, fr.idFrom + len(fr.id)},
 		outID:  gap{fr.idAt, fr.idAt + len(fr.id)},
