@@ -1,7 +1,8 @@
 package policy
 
-// noRule is the reason of a denial that no rule made.
-const noRule = "no rule allows it"
+// NoRule is the Rule of a [Decision] that denies because no rule allows: the name itself is fit to be decided on, and no
+// deny rule speaks against it. Every other denial was made by a deny rule or by how the name is written.
+const NoRule = "no rule allows it"
 
 // Decide says whether the thing of that kind and name (for resources their URI, for templates their URI template) may be
 // seen and used. Where several rules match, the Decision names always the same one, and an exact name before a glob.
@@ -10,7 +11,7 @@ const noRule = "no rule allows it"
 // allocation where there are deny rules for its kind.
 func (v *View) Decide(k Kind, name string) Decision {
 	if k >= kinds {
-		return Decision{Rule: noRule}
+		return Decision{Rule: NoRule}
 	}
 	if trap := nameTrap(k, name); trap != "" {
 		return Decision{Rule: trap}
@@ -22,7 +23,7 @@ func (v *View) Decide(k Kind, name string) Decision {
 	if rule, ok := d.allow.match(name); ok {
 		return Decision{Allowed: true, Rule: rule}
 	}
-	return Decision{Rule: noRule}
+	return Decision{Rule: NoRule}
 }
 
 // denies returns the rule that denies a name, if one does.

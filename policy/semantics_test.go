@@ -80,19 +80,19 @@ func TestSemantics(t *testing.T) {
 		want    bool
 		rule    string // part of the reason
 	}{
-		{"nobody may use anything", person(), "github", Tool, "get_x", false, noRule},
-		{"no subject may use nothing", nil, "status", Tool, "ping", false, noRule},
-		{"an unknown role gives nothing", person("root"), "github", Tool, "get_x", false, noRule},
-		{"a role is matched exactly", person("Guest"), "github", Tool, "get_x", false, noRule},
-		{"a role with an empty body gives nothing", person("idle"), "github", Tool, "get_x", false, noRule},
+		{"nobody may use anything", person(), "github", Tool, "get_x", false, NoRule},
+		{"no subject may use nothing", nil, "status", Tool, "ping", false, NoRule},
+		{"an unknown role gives nothing", person("root"), "github", Tool, "get_x", false, NoRule},
+		{"a role is matched exactly", person("Guest"), "github", Tool, "get_x", false, NoRule},
+		{"a role with an empty body gives nothing", person("idle"), "github", Tool, "get_x", false, NoRule},
 		{"allow", person("guest"), "github", Tool, "get_x", true, "p.yaml:5 (role guest, allow)"},
-		{"allow at another server only", person("guest"), "gitlab", Tool, "get_x", false, noRule},
-		{"a server is matched exactly", person("guest"), "GitHub", Tool, "get_x", false, noRule},
-		{"allow of another name only", person("guest"), "github", Tool, "put_x", false, noRule},
-		{"a tool is no prompt", person("guest"), "github", Prompt, "get_x", false, noRule},
-		{"a kind that does not exist", person("admin"), "github", Kind(9), "get_x", false, noRule},
+		{"allow at another server only", person("guest"), "gitlab", Tool, "get_x", false, NoRule},
+		{"a server is matched exactly", person("guest"), "GitHub", Tool, "get_x", false, NoRule},
+		{"allow of another name only", person("guest"), "github", Tool, "put_x", false, NoRule},
+		{"a tool is no prompt", person("guest"), "github", Prompt, "get_x", false, NoRule},
+		{"a kind that does not exist", person("admin"), "github", Kind(9), "get_x", false, NoRule},
 		{"inherit brings allows", person("member"), "github", Tool, "get_x", true, "(role guest, allow)"},
-		{"inherit does not flow down", person("guest"), "github", Tool, "list_x", false, noRule},
+		{"inherit does not flow down", person("guest"), "github", Tool, "list_x", false, NoRule},
 		{"inherit brings denies", person("careful_admin"), "github", Tool, "get_secrets", false, "(role member, deny)"},
 		{"what an heir allows is not undone", person("careful_admin"), "github", Tool, "delete", true, "(role admin, allow)"},
 		{"deny beats an allow of the same role", person("member"), "github", Tool, "get_secret", false, "(role member, deny)"},
@@ -101,20 +101,20 @@ func TestSemantics(t *testing.T) {
 		{"the role alone is not denied", person("admin"), "x", Tool, "get_secret", true, "(role admin, allow)"},
 		{"a permission's deny beats a role's allow", &Subject{Roles: []string{"member"}, Permissions: []string{"no_search"}}, "github", Tool, "search_x", false, "(permission no_search, deny)"},
 		{"a permission allows", &Subject{Permissions: []string{"image_generation"}}, "images", Tool, "generateImage", true, "(permission image_generation, allow)"},
-		{"a permission is no role", person("image_generation"), "images", Tool, "generateImage", false, noRule},
-		{"a role is no permission", &Subject{Permissions: []string{"admin"}}, "images", Tool, "x", false, noRule},
-		{"a group is no role", &Subject{Groups: []string{"admin"}}, "images", Tool, "x", false, noRule},
+		{"a permission is no role", person("image_generation"), "images", Tool, "generateImage", false, NoRule},
+		{"a role is no permission", &Subject{Permissions: []string{"admin"}}, "images", Tool, "x", false, NoRule},
+		{"a group is no role", &Subject{Groups: []string{"admin"}}, "images", Tool, "x", false, NoRule},
 		{"a permission inherits a role", &Subject{Permissions: []string{"reader"}}, "github", Tool, "get_x", true, "(role guest, allow)"},
 		{"server default is every server", person("admin"), "anything", Tool, "x", true, "(role admin, allow)"},
 		{"server glob", person("member"), "gitlab", Prompt, "review", true, "(role member, allow)"},
 		{"everyone allows a person without roles", person(), "status", Tool, "ping", true, "(everyone, allow)"},
 		{"everyone denies", person("admin"), "status", Tool, "reset", false, "(everyone, deny)"},
-		{"everyone does not apply to machine clients", &Subject{Machine: true}, "status", Tool, "ping", false, noRule},
+		{"everyone does not apply to machine clients", &Subject{Machine: true}, "status", Tool, "ping", false, NoRule},
 		{"everyone's deny does not either", &Subject{Machine: true, Roles: []string{"admin"}}, "status", Tool, "reset", true, "(role admin, allow)"},
 		{"org of the rule", &Subject{Roles: []string{"partner"}, Org: "org_a"}, "github", Tool, "merge", true, "(role partner, allow)"},
-		{"another org", &Subject{Roles: []string{"partner"}, Org: "org_b"}, "github", Tool, "merge", false, noRule},
-		{"no org", person("partner"), "github", Tool, "merge", false, noRule},
-		{"an org is matched exactly", &Subject{Roles: []string{"partner"}, Org: "Org_a"}, "github", Tool, "merge", false, noRule},
+		{"another org", &Subject{Roles: []string{"partner"}, Org: "org_b"}, "github", Tool, "merge", false, NoRule},
+		{"no org", person("partner"), "github", Tool, "merge", false, NoRule},
+		{"an org is matched exactly", &Subject{Roles: []string{"partner"}, Org: "Org_a"}, "github", Tool, "merge", false, NoRule},
 		{"an org the policy does not know", &Subject{Roles: []string{"partner"}, Org: "org_c"}, "github", Tool, "close", true, "(role partner, allow)"},
 		{"deny only in its org", &Subject{Roles: []string{"partner"}, Org: "org_b"}, "github", Tool, "close", false, "(role partner, deny)"},
 
@@ -122,8 +122,8 @@ func TestSemantics(t *testing.T) {
 		{"a glob's star may be empty", person("guest"), "github", Tool, "get_", true, ""},
 		{"a glob crosses slashes in names", person("guest"), "github", Tool, "get_a/b.c", true, ""},
 		{"a glob crosses line ends in names", person("guest"), "github", Tool, "get_a\nb", true, ""},
-		{"a glob is anchored at the start", person("guest"), "github", Tool, "xget_a", false, noRule},
-		{"names are matched in their case", person("guest"), "github", Tool, "Get_x", false, noRule},
+		{"a glob is anchored at the start", person("guest"), "github", Tool, "xget_a", false, NoRule},
+		{"names are matched in their case", person("guest"), "github", Tool, "Get_x", false, NoRule},
 		{"deny is matched in its case", person("member"), "github", Tool, "get_Secret", true, ""},
 		{"no name", person("admin"), "x", Tool, "", false, nameEmpty},
 		{"a name with NUL", person("admin"), "x", Tool, "get_x\x00", false, nameNUL},
@@ -134,19 +134,19 @@ func TestSemantics(t *testing.T) {
 
 		{"composed as written", person("unicode"), "x", Tool, "caf\u00e9", true, ""},
 		{"decomposed is another name", person("unicode"), "x", Tool, "cafe\u0301", false, "(role unicode, deny)"},
-		{"long s is not s", person("unicode"), "x", Tool, "i\u017f_safe", false, noRule},
-		{"Kelvin sign is not k", person("unicode"), "x", Tool, "\u212aelvin", false, noRule},
+		{"long s is not s", person("unicode"), "x", Tool, "i\u017f_safe", false, NoRule},
+		{"Kelvin sign is not k", person("unicode"), "x", Tool, "\u212aelvin", false, NoRule},
 		{"Kelvin sign is not K either", &Subject{Roles: []string{"unicode", "admin"}}, "x", Tool, "\u212aelvin", true, "(role admin, allow)"},
-		{"sharp s is not ss", person("unicode"), "x", Tool, "Strasse", false, noRule},
-		{"no invisible characters beside", person("unicode"), "x", Tool, "kelvin\u200b", false, noRule},
+		{"sharp s is not ss", person("unicode"), "x", Tool, "Strasse", false, NoRule},
+		{"no invisible characters beside", person("unicode"), "x", Tool, "kelvin\u200b", false, NoRule},
 		{"a glob takes whole characters", person("unicode"), "x", Tool, "日本語", true, ""},
 
 		{"** crosses slashes in URIs", person("member"), "docs", Resource, "docs://guide/a/b", true, "(role member, allow)"},
-		{"* does not", person("member"), "docs", Resource, "docs://notes/a/b", false, noRule},
+		{"* does not", person("member"), "docs", Resource, "docs://notes/a/b", false, NoRule},
 		{"* up to the next slash", person("member"), "docs", Resource, "docs://notes/a", true, ""},
-		{"a template is not a resource", person("member"), "docs", Resource, "docs://{+any}", false, noRule},
+		{"a template is not a resource", person("member"), "docs", Resource, "docs://{+any}", false, NoRule},
 		{"a template as written", person("member"), "docs", Template, "docs://guide/{page}", true, ""},
-		{"another template", person("member"), "docs", Template, "docs://guide/{pages}", false, noRule},
+		{"another template", person("member"), "docs", Template, "docs://guide/{pages}", false, NoRule},
 		{"a trap is denied to an admin too", person("admin"), "docs", Resource, "docs://a/../b", false, uriDots},
 	}
 	for _, tt := range tests {
@@ -169,7 +169,7 @@ func TestTheZeroValuesDenyEverything(t *testing.T) {
 	}
 	for name, v := range views {
 		for k := range kinds {
-			if d := v.Decide(k, "x:/a"); d.Allowed || d.Rule != noRule {
+			if d := v.Decide(k, "x:/a"); d.Allowed || d.Rule != NoRule {
 				t.Errorf("%s: %v is %+v", name, k, d)
 			}
 		}

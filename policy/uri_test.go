@@ -155,7 +155,7 @@ everyone:
 func TestAllowIsForTheWrittenURI(t *testing.T) {
 	v := mustView(t, mustParse(t, `everyone: {allow: [{resources: ["docs://one", "docs://dir/*"]}]}`), &Subject{})
 	for _, uri := range []string{"docs://on%65", "docs://one#x", "docs:///one", "docs://dir//x", "docs://one/", "docs://one?"} {
-		if d := v.Decide(Resource, uri); d.Allowed || d.Rule != noRule {
+		if d := v.Decide(Resource, uri); d.Allowed || d.Rule != NoRule {
 			t.Errorf("%q: %+v", uri, d)
 		}
 	}
