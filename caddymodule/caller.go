@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -38,11 +39,12 @@ type reading struct {
 
 // newLiveCaller begins with what the token stands for now.
 func newLiveCaller(app *App, r *http.Request, resource oauth.Resource, access *oauth.Access) *liveCaller {
+	// The guard takes the agent's credentials off the request before it is handed on; what is asked later is about those
+	// that it came with. A client that goes away ends the request, not the reading of its grant, which others may wait for.
+	ctx := context.WithoutCancel(r.Context())
+	came := (&http.Request{Header: http.Header{"Authorization": slices.Clone(r.Header["Authorization"])}}).WithContext(ctx)
 	c := &liveCaller{
-		authenticate: func() (*oauth.Access, error) {
-			// A client that goes away ends the request, not the reading of its grant, which others may wait for too.
-			return app.oauth.Authenticate(context.WithoutCancel(r.Context()), r, resource)
-		},
+		authenticate: func() (*oauth.Access, error) { return app.oauth.Authenticate(ctx, came, resource) },
 		now:     app.now,
 		expires: access.Expires,
 		stream:  longLived(r),

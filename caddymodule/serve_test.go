@@ -321,3 +321,39 @@ func TestOAuthEndpointsAnswerOnTheIssuersSiteAlone(t *testing.T) {
 		t.Errorf("the form with a slash: %.400q", answer)
 	}
 }
+
+func TestWhatASlowServerAnswersReachesItsCaller(t *testing.T) {
+	upstream := newUpstream(t)
+	slow := func() { <-time.After(3 * readingAge) } // by then it is asked anew who calls
+	upstream.answer = func(w http.ResponseWriter, r *http.Request) {
+		if body, _ := io.ReadAll(r.Body); strings.Contains(string(body), "tools/list") {
+			slow()
+			w.Header().Set("Content-Type", "application/json")
+			fmt.Fprintf(w, `{"jsonrpc":"2.0","id":1,"result":%s}`, toolList)
+			return
+		}
+		w.Header().Set("Content-Type", "text/event-stream")
+		for i := range 3 {
+			fmt.Fprintf(w, "data: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/message\",\"params\":{\"level\":\"info\",\"data\":\"part %d\"}}\n\n", i)
+			_ = http.NewResponseController(w).Flush()
+			slow()
+		}
+		if r.Method == http.MethodPost {
+			fmt.Fprint(w, "data: {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"content\":[]}}\n\n")
+		}
+	}
+	t.Setenv("UPSTREAM_TOKEN", "upstream-secret")
+	g := startGateway(t, gatewayConfig{Site: mount("/bare", upstream) +
+		mount("/mcp", upstream, "credentials static {", `header Authorization "Bearer {env.UPSTREAM_TOKEN}"`, "}")})
+	for _, path := range []string{"/bare", "/mcp"} {
+		if _, list := g.call(path, "tools/list", "{}"); !strings.Contains(list, "get_weather") {
+			t.Errorf("%s: the list is %s", path, list)
+		}
+		if _, answer := g.call(path, "tools/call", `{"name":"get_weather"}`); !strings.Contains(answer, "part 2") || !strings.Contains(answer, `"result"`) {
+			t.Errorf("%s: the stream of a call is %s", path, answer)
+		}
+		if _, stream := g.do(g.request(http.MethodGet, path, "")); !strings.Contains(stream, "part 2") {
+			t.Errorf("%s: the stream is %s", path, stream)
+		}
+	}
+}
