@@ -45,9 +45,9 @@ func newLiveCaller(app *App, r *http.Request, resource oauth.Resource, access *o
 	came := (&http.Request{Header: http.Header{"Authorization": slices.Clone(r.Header["Authorization"])}}).WithContext(ctx)
 	c := &liveCaller{
 		authenticate: func() (*oauth.Access, error) { return app.oauth.Authenticate(ctx, came, resource) },
-		now:     app.now,
-		expires: access.Expires,
-		stream:  longLived(r),
+		now:          app.now,
+		expires:      access.Expires,
+		stream:       longLived(r),
 	}
 	c.latest.Store(&reading{access.Subject, app.now()})
 	return c
