@@ -85,6 +85,11 @@ func startProcess(t testing.TB, dir string, env []string, args ...string) *proce
 	}()
 	t.Cleanup(func() {
 		p.kill()
+		for _, bad := range []string{"WARNING: DATA RACE", "panic"} {
+			if strings.Contains(p.out.String(), bad) {
+				t.Errorf("caddy wrote of a %s", bad)
+			}
+		}
 		if t.Failed() {
 			t.Logf("caddy %q wrote:\n%s", args, p.out.String())
 		}
