@@ -154,8 +154,8 @@ func (x *exchange) openHandles(m *jsonrpc.Message, v *verdict) *refusal {
 		{m.Params.Cursor, purposeCursor, "Invalid cursor"},
 		{m.Params.RequestState, purposeState, "Invalid request state"},
 	} {
-		if !h.text.Set {
-			continue
+		if !h.text.Set || h.text.Value == "" && h.purpose == purposeCursor {
+			continue // an empty cursor asks for the first page, and we hand out none
 		}
 		plain, refused := x.open(h.purpose, h.text.Value, func() *refusal { return invalid(h.foreign) })
 		if refused != nil {

@@ -29,6 +29,7 @@ func TestWhatIsKeptKeepsItsBytes(t *testing.T) {
 			`{"jsonrpc":"2.0","id":1,"result":{"tools":[ {"name":"x"} , {"name":"y"} ],"resultType":"complete"}}`,
 			`{"jsonrpc":"2.0","id":1,"result":{"tools":[],"resultType":"complete"}}`},
 		{"null for an empty list", `{"jsonrpc":"2.0","id":1,"result":{"tools":null,"nextCursor":null}}`, ""},
+		{"the empty string for no other page", `{"jsonrpc":"2.0","id":1,"result":{"tools":[],"nextCursor" : ""}}`, ""},
 		{"the hints of caches",
 			`{"jsonrpc":"2.0","id":1,"result":{"ttlMs":3600000,"cacheScope":"public","tools":[],"resultType":"complete"}}`,
 			`{"jsonrpc":"2.0","id":1,"result":{"ttlMs":60000,"cacheScope":"private","tools":[],"resultType":"complete"}}`},

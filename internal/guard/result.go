@@ -129,8 +129,8 @@ func (f *filter) nextCursor() error {
 }
 
 // handle puts a sealed handle in the place of a string, and says what the string
-// was and how long the token is that it put there: 0 for null, which some servers
-// write for "no more" and which stays.
+// was and how long the token is that it put there: 0 for null and the empty cursor,
+// which some servers write for "no more" and which stay.
 func (f *filter) handle(purpose string) (plain string, size int, err error) {
 	f.s.space()
 	start := f.s.i
@@ -140,6 +140,9 @@ func (f *filter) handle(purpose string) (plain string, size int, err error) {
 	plain, ok := f.s.text()
 	if !ok {
 		return "", 0, fault("a handle that is not a string")
+	}
+	if plain == "" && purpose == purposeCursor {
+		return "", 0, nil
 	}
 	sealed, err := f.sealer.sealHandle(purpose, plain)
 	if err != nil {

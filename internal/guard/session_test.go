@@ -200,6 +200,17 @@ func TestCursorsAreSealedAndOpened(t *testing.T) {
 	}
 }
 
+func TestTheEmptyCursorIsNoHandle(t *testing.T) {
+	g := newRig(t, jsonAnswer(200, tools("")))
+	for i, rev := range allRevisions {
+		body := message(rev, "1", "tools/list", `{"cursor":""}`)
+		r := g.send(http.MethodPost, headersFor(rev, "tools/list", "{}"), body)
+		if got := g.received(); r.status != 200 || len(got) != i+1 || string(got[i].body) != body {
+			t.Errorf("%s: %d %s", rev, r.status, r.body)
+		}
+	}
+}
+
 func TestRequestStateIsSealedAndOpened(t *testing.T) {
 	const rev = "2026-07-28"
 	g := newRig(t, jsonAnswer(200, `{"jsonrpc":"2.0","id":1,"result":{"resultType":"input_required","inputRequests":{},"requestState":"state-1"}}`))
