@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -138,6 +139,9 @@ func forwarded(key string) bool {
 		return false // would have a cache on the way answer a part, or nothing
 	case "X-Http-Method", "X-Http-Method-Override", "X-Method-Override":
 		return false // would make another request of it
+	}
+	if strings.HasPrefix(key, "Mcp-Param-") {
+		return true // what follows may be any token (revision 2026-07-28, "Custom Headers from Tool Parameters")
 	}
 	for i := range len(key) {
 		if key[i] == '_' {

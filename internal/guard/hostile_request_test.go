@@ -78,6 +78,8 @@ func TestAnHonestCallGoesOnAsItCame(t *testing.T) {
 		t.Run(rev, func(t *testing.T) {
 			h := honestCall(rev)
 			h.Set("Mcp-Param-Region", "us-west1")
+			h.Set("Mcp-Param-Tenant_id", "acme")
+			h.Set("Mcp_Param_Tenant", "acme")
 			h.Set("Cookie", "session=agent")
 			h.Set("Content-Type", ` Application/JSON ; Charset="UTF-8" `)
 			// Numbers and the order of members survive only if nothing is re-encoded.
@@ -92,6 +94,7 @@ func TestAnHonestCallGoesOnAsItCame(t *testing.T) {
 			}
 			for k, want := range map[string]string{
 				"Content-Type": "application/json", "Accept-Encoding": "identity", "Mcp-Param-Region": "us-west1",
+				"Mcp-Param-Tenant_id": "acme", "Mcp_Param_Tenant": "",
 				"Authorization": "", "Cookie": "", "Mcp-Protocol-Version": h.Get("Mcp-Protocol-Version"), "Mcp-Name": h.Get("Mcp-Name"), "Accept": h.Get("Accept"),
 			} {
 				if got.header.Get(k) != want {
