@@ -108,6 +108,46 @@ func TestAnHonestCallGoesOnAsItCame(t *testing.T) {
 	}
 }
 
+func TestNullForWhatMayBeLeftOutIsNone(t *testing.T) {
+	g := newRig(t, jsonAnswer(200, `{"jsonrpc":"2.0","id":1,"result":{}}`))
+	for _, rev := range allRevisions {
+		for params, method := range map[string]string{
+			`{"name":"echo","arguments":null}`:    "tools/call",
+			`{"name":"shown_a","arguments":null}`: "prompts/get",
+			`{"cursor":null}`:                     "tools/list",
+		} {
+			before := len(g.received())
+			r := g.post(rev, method, params)
+			if got := g.received()[before:]; r.status != 200 || len(got) != 1 || string(got[0].body) != message(rev, "1", method, params) {
+				t.Errorf("%s: %s: %d %s", rev, params, r.status, r.body)
+			}
+		}
+	}
+	before := len(g.received())
+	for _, body := range []string{
+		`{"jsonrpc":"2.0","id":1,"method":"tools/list","params":null}`,
+		`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","_meta":null}}`,
+	} {
+		if r := g.send(http.MethodPost, honestLegacy(), body); r.status != 200 || !strings.Contains(r.body, "result") {
+			t.Errorf("%s: %d %s", body, r.status, r.body)
+		}
+		// Revision 2026-07-28 names itself in _meta.
+		h := honestCall("2026-07-28")
+		if strings.Contains(body, "list") {
+			h = headersFor("2026-07-28", "tools/list", "{}")
+		}
+		g.send(http.MethodPost, h, body).wantError(t, 400, -32602)
+	}
+	// What is called has to have a name all the same.
+	for _, method := range []string{"tools/call", "prompts/get", "resources/read", "completion/complete"} {
+		g.send(http.MethodPost, honestLegacy(), `{"jsonrpc":"2.0","id":1,"method":"`+method+`","params":null}`).wantError(t, 200, -32602)
+	}
+	g.send(http.MethodPost, honestLegacy(), `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":null}}`).wantError(t, 400, -32600)
+	if n := len(g.received()) - before; n != 2 {
+		t.Errorf("%d went on", n)
+	}
+}
+
 func TestDenialsAreWordedAsForWhatDoesNotExist(t *testing.T) {
 	g := newRig(t, jsonAnswer(200, `{}`))
 	for _, rev := range allRevisions {

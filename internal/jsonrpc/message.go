@@ -67,7 +67,8 @@ type Text struct {
 // params. In a method of the specification a member below that is there has the
 // type the specification gives it, or Parse refuses the message; whether it has
 // to be there is for the guard to say. In any other method a member of another
-// type is left unset.
+// type is left unset. For params, _meta, arguments and cursor null is the same as
+// not being there.
 type Params struct {
 	Raw             []byte // the raw JSON object; nil if there is none
 	Meta            []byte // raw params._meta, an object

@@ -2,6 +2,9 @@ package jsonrpc
 
 // params reads the params of a request or a notification.
 func (p *parser) params(m *Message) error {
+	if p.dec.PeekKind() == 'n' {
+		return p.null()
+	}
 	if p.dec.PeekKind() != '{' {
 		p.refuse("params is not an object")
 	}
@@ -10,12 +13,18 @@ func (p *parser) params(m *Message) error {
 		case "name":
 			return true, p.textMember("params.name", &p.wrong, &m.Params.Name)
 		case "arguments":
+			if p.dec.PeekKind() == 'n' {
+				return true, p.null()
+			}
 			return true, p.objectMember("params.arguments", &m.Params.Arguments)
 		case "_meta":
 			return true, p.meta(m, &m.Params.Meta, &m.Params.ProtocolVersion)
 		case "uri":
 			return true, p.textMember("params.uri", &p.wrong, &m.Params.URI)
 		case "cursor":
+			if p.dec.PeekKind() == 'n' {
+				return true, p.null()
+			}
 			return true, p.textMember("params.cursor", &p.wrong, &m.Params.Cursor)
 		case "taskId":
 			return true, p.textMember("params.taskId", &p.wrong, &m.Params.TaskID)
@@ -50,6 +59,9 @@ func (p *parser) result(m *Message) error {
 // meta reads the _meta of params or of a result. It means the same in every
 // method, so it is read strictly in every method.
 func (p *parser) meta(m *Message, to *[]byte, version *Text) error {
+	if p.dec.PeekKind() == 'n' {
+		return p.null()
+	}
 	return p.object("_meta", metaNames, &p.refusal, to, func(name []byte) (bool, error) {
 		switch string(name) {
 		case metaProtocolVersion:
@@ -134,6 +146,13 @@ func (p *parser) object(where string, names *Names, fault *string, raw *[]byte, 
 			return err
 		}
 	}
+}
+
+// null reads null where a member may be left out. Clients in use write it for none:
+// every reader takes it for that, or refuses it.
+func (p *parser) null() error {
+	_, err := p.value()
+	return err
 }
 
 // textMember reads a member that has to be a string.

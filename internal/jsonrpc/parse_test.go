@@ -25,6 +25,11 @@ var accepted = map[string]string{
 	"failure":                                             `{"jsonrpc":"2.0","id":"3","error":{"code":-1,"message":"user said no"}}`,
 	"a method of an extension is free in its params": `{"jsonrpc":"2.0","id":1,"method":"ext/ping","params":{"name":5,"Name":"x","ref":"main","arguments":["-v"],"cursor":"c"}}`,
 	"names that only resemble known ones":            `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","names":"b","nam":"c","arguments":{"Name":1,"name":2,"Method":"x"},"x.y/Name":1,"_meta":{"traceparent":"00-1","Name":"n"}}}`,
+	"null for arguments and _meta":                   `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","arguments":null,"_meta": null }}`,
+	"null for a cursor":                              `{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"cursor":null}}`,
+	"null for params":                                `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":null}`,
+	"null for params of an extension's method":       `{"jsonrpc":"2.0","id":1,"method":"ext/ping","params":null}`,
+	"null for the _meta of an answer":                `{"jsonrpc":"2.0","id":1,"result":{"_meta":null}}`,
 	"a NUL in an argument's value":                   `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","arguments":{"x":"\u0000"}}}`,
 }
 
@@ -113,6 +118,25 @@ func TestParseReadsWhatAMessageAsksFor(t *testing.T) {
 		}},
 		{"names that only resemble known ones", func(t *testing.T, m *Message) {
 			is(t, "name", m.Params.Name.Value, "a")
+		}},
+		{"null for arguments and _meta", func(t *testing.T, m *Message) {
+			is(t, "name", m.Params.Name.Value, "a")
+			is(t, "arguments", m.Params.Arguments == nil, true)
+			is(t, "_meta", m.Params.Meta == nil, true)
+		}},
+		{"null for a cursor", func(t *testing.T, m *Message) {
+			is(t, "cursor", m.Params.Cursor.Set, false)
+		}},
+		{"null for params", func(t *testing.T, m *Message) {
+			is(t, "kind", m.Kind, Request)
+			is(t, "params", m.Params.Raw == nil, true)
+			is(t, "name", m.Params.Name.Set, false)
+		}},
+		{"null for params of an extension's method", func(t *testing.T, m *Message) {
+			is(t, "params", m.Params.Raw == nil, true)
+		}},
+		{"null for the _meta of an answer", func(t *testing.T, m *Message) {
+			is(t, "kind", m.Kind, Result)
 		}},
 		{"a NUL in an argument's value", func(t *testing.T, m *Message) {
 			is(t, "arguments", string(m.Params.Arguments), `{"x":"\u0000"}`)
