@@ -52,6 +52,7 @@ func FuzzRequest(f *testing.F) {
 			f.Add([]byte(body), h.Get("Mcp-Protocol-Version"), h.Get("Mcp-Method"), h.Get("Mcp-Name"))
 		}
 		f.Add([]byte(message(rev, "1", "tools/call", `{"name":"echo","arguments":{"a":[1,{"b":"\u00e9"}]}}`)), rev, "tools/call", "echo")
+		f.Add([]byte(message(rev, "1", "tools/call", `{"name":"shown_é","arguments":null}`)), rev, "tools/call", "shown_é")
 		f.Add([]byte(message(rev, `"x"`, "resources/read", `{"uri":"docs://shown/a"}`)), rev, "resources/read", "docs://shown/a")
 	}
 	g, c := fuzzGuard(f)

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -314,12 +315,19 @@ func TestHeadersOfRevision20260728(t *testing.T) {
 		body         string
 		status, code int
 		message      string
+		goesOn       string // as Mcp-Name
 	}{
 		{name: "as they must be", status: 200},
-		{name: "name in Base64", header: "Mcp-Name", values: []string{"=?base64?ZWNobw==?="}, status: 200},
+		{name: "name in Base64", header: "Mcp-Name", values: []string{"=?base64?ZWNobw==?="}, status: 200, goesOn: "=?base64?ZWNobw==?="},
 		{name: "name between spaces", header: "Mcp-Name", values: []string{"  echo\t"}, status: 200},
 		{name: "a name beyond ASCII in Base64", header: "Mcp-Name", values: []string{"=?base64?c2hvd25fw6k=?="}, body: accented, status: 200},
-		{name: "a name beyond ASCII as it is", header: "Mcp-Name", values: []string{"shown_é"}, body: accented, status: 400, code: -32020, message: "characters"},
+		{name: "a name beyond ASCII as it is", header: "Mcp-Name", values: []string{" shown_é"}, body: accented, status: 200, goesOn: "shown_é"},
+		{name: "another name beyond ASCII", header: "Mcp-Name", values: []string{"shown_è"}, body: accented, status: 400, code: -32020, message: "differs"},
+		{name: "a name beyond ASCII, composed otherwise", header: "Mcp-Name", values: []string{"shown_e\u0301"}, body: accented, status: 400, code: -32020, message: "differs"},
+		{name: "a name in Latin-1", header: "Mcp-Name", values: []string{"shown_\xe9"}, body: accented, status: 400, code: -32020, message: "characters"},
+		{name: "a name beyond ASCII with a control character", header: "Mcp-Name", values: []string{"shown_é\u0085"}, body: accented, status: 400, code: -32020, message: "characters"},
+		{name: "Base64 with letters beyond ASCII", header: "Mcp-Name", values: []string{"=?base64?é?="}, body: accented, status: 400, code: -32020, message: "Base64"},
+		{name: "a method beyond ASCII", header: "Mcp-Method", values: []string{"tools/cäll"}, status: 400, code: -32020, message: "characters"},
 		{name: "no name", header: "Mcp-Name", status: 400, code: -32020, message: "missing"},
 		{name: "no method", header: "Mcp-Method", status: 400, code: -32020, message: "missing"},
 		{name: "no version", header: "Mcp-Protocol-Version", status: 400, code: -32020, message: "missing"},
@@ -343,6 +351,9 @@ func TestHeadersOfRevision20260728(t *testing.T) {
 			if c.code == 0 {
 				if r.status != c.status {
 					t.Fatalf("answered %d %s", r.status, r.body)
+				}
+				if got := g.received()[len(g.received())-1].header["Mcp-Name"]; c.goesOn != "" && !slices.Equal(got, []string{c.goesOn}) {
+					t.Errorf("%q went on, want %q", got, c.goesOn)
 				}
 				return
 			}

@@ -4,6 +4,7 @@ package guard
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"slices"
 	"strings"
@@ -35,6 +36,10 @@ func sdkServer() *mcp.Server {
 			return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: name + " says " + args.Text}}}, nil, nil
 		})
 	}
+	s.AddTool(&mcp.Tool{Name: "shown_plain", InputSchema: json.RawMessage(`{"type":"object","properties":{"tenant":{"type":"string","x-mcp-header":"tenant_id"}}}`)},
+		func(context.Context, *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+			return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: "done"}}}, nil
+		})
 	mcp.AddTool(s, &mcp.Tool{Name: "shown_ask"}, func(ctx context.Context, r *mcp.CallToolRequest, _ struct{}) (*mcp.CallToolResult, any, error) {
 		asked, err := r.Session.Elicit(ctx, &mcp.ElicitParams{Message: "name?", RequestedSchema: map[string]any{"type": "object", "properties": map[string]any{"name": map[string]any{"type": "string"}}}})
 		if err != nil {
@@ -46,7 +51,7 @@ func sdkServer() *mcp.Server {
 		}
 		return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: asked.Action + ", " + sampled.Content.(*mcp.TextContent).Text}}}, nil, nil
 	})
-	for _, name := range []string{"shown_p", "hidden_p"} {
+	for _, name := range []string{"shown_p", "shown_é", "hidden_p"} {
 		s.AddPrompt(&mcp.Prompt{Name: name}, func(context.Context, *mcp.GetPromptRequest) (*mcp.GetPromptResult, error) {
 			return &mcp.GetPromptResult{Messages: []*mcp.PromptMessage{{Role: "user", Content: &mcp.TextContent{Text: "hello"}}}}, nil
 		})
@@ -154,7 +159,7 @@ func use(t *testing.T, ctx context.Context, cs *mcp.ClientSession) {
 		}
 		names = append(names, tool.Name)
 	}
-	if want := []string{"echo", "shown_a", "shown_ask", "shown_b", "shown_c"}; !slices.Equal(names, want) {
+	if want := []string{"echo", "shown_a", "shown_ask", "shown_b", "shown_c", "shown_plain"}; !slices.Equal(names, want) {
 		t.Errorf("tools %q", names)
 	}
 	names = nil
@@ -176,8 +181,15 @@ func use(t *testing.T, ctx context.Context, cs *mcp.ClientSession) {
 		}
 		names = append(names, r.URITemplate)
 	}
-	if want := []string{"shown_p", "docs://shown/a", "docs://shown/{x}"}; !slices.Equal(names, want) {
+	if want := []string{"shown_p", "shown_é", "docs://shown/a", "docs://shown/{x}"}; !slices.Equal(names, want) {
 		t.Errorf("prompts and resources %q", names)
+	}
+	var none map[string]any // sent as null
+	if res, err := cs.CallTool(ctx, &mcp.CallToolParams{Name: "shown_plain", Arguments: none}); err != nil || res.IsError {
+		t.Errorf("call without arguments: %v, %v", res, err)
+	}
+	if res, err := cs.CallTool(ctx, &mcp.CallToolParams{Name: "shown_plain", Arguments: map[string]any{"tenant": "acme"}}); err != nil || res.IsError {
+		t.Errorf("call with a header of its own: %v, %v", res, err)
 	}
 	call := &mcp.CallToolParams{Name: "echo", Arguments: map[string]any{"text": "é"}}
 	call.SetProgressToken("token")
@@ -188,8 +200,10 @@ func use(t *testing.T, ctx context.Context, cs *mcp.ClientSession) {
 	if _, err := cs.CallTool(ctx, &mcp.CallToolParams{Name: "hidden_vault", Arguments: map[string]any{"text": "a"}}); err == nil || !strings.Contains(err.Error(), "Unknown tool: hidden_vault") {
 		t.Errorf("hidden call: %v", err)
 	}
-	if _, err := cs.GetPrompt(ctx, &mcp.GetPromptParams{Name: "shown_p"}); err != nil {
-		t.Errorf("prompt: %v", err)
+	for _, name := range []string{"shown_p", "shown_é"} { // which it sends as it is in Mcp-Name
+		if _, err := cs.GetPrompt(ctx, &mcp.GetPromptParams{Name: name}); err != nil {
+			t.Errorf("prompt %s: %v", name, err)
+		}
 	}
 	if _, err := cs.GetPrompt(ctx, &mcp.GetPromptParams{Name: "hidden_p"}); err == nil {
 		t.Error("a hidden prompt")
