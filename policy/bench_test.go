@@ -63,11 +63,14 @@ func BenchmarkDecideURI(b *testing.B) {
 	p := mustCompile(b, `
 roles:
   member:
-    allow: [{resources: ["docs://**", "file:///srv/*/public/**"]}]
+    allow: [{resources: ["docs://**", "file:///srv/*/public/**", "http://127.0.0.1:8080/*?page=*"]}]
     deny: [{resources: ["docs://secret/**"]}]
 `)
 	v := p.View(&Subject{Roles: []string{"member"}}, "github")
-	for what, uri := range map[string]string{"plain": "docs://guide/chapter/7", "encoded": "docs://guide/chapter%207", "denied": "docs://secret/x", "glob": "file:///srv/a/public/b/c"} {
+	for what, uri := range map[string]string{
+		"plain": "docs://guide/chapter/7", "encoded": "docs://guide/chapter%207", "denied": "docs://secret/x",
+		"glob": "file:///srv/a/public/b/c", "query": "file:///srv/a/public/b?c=d", "address": "http://127.0.0.1:8080/a?page=1",
+	} {
 		b.Run(what, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {

@@ -175,7 +175,8 @@ func (c *compiler) rule(title string, r *Rule, deny bool) *rule {
 func newPattern(k Kind, text, title string) *pattern {
 	p := &pattern{text: text, kind: k, glob: parseGlob(k, text), rule: title}
 	if k.uri() {
-		p.plain = plainGlobs(p.glob)
+		p.parts = parseParts(k, text, p.glob)
+		p.plain = plainGlobs(k, text)
 	}
 	return p
 }

@@ -67,7 +67,7 @@ func (v *View) Describe() []Ability {
 		if i := slices.IndexFunc(a.Allowed, func(text string) bool { return universal(k, text) }); i >= 0 {
 			a.Allowed = a.Allowed[i : i+1]
 		}
-		remaining := newIndex(allowed, false)
+		remaining := newIndex(allowed, written)
 		a.Denied = texts(slices.DeleteFunc(slices.Clone(d.denied), func(p *pattern) bool {
 			return !takesSome(p, allowed, remaining)
 		}))
@@ -112,7 +112,11 @@ func takesSome(denied *pattern, allowed []*pattern, index *index) bool {
 		return false
 	}
 	for i, p := range allowed {
-		if !p.glob.literal() && (i >= manyGlobs || mayMeet(p.glob, denied.glob)) {
+		if p.glob.literal() {
+			continue
+		}
+		// What is denied of a file is denied with a query too, so that only what stands before it tells.
+		if i >= manyGlobs || mayMeet(p.glob, denied.glob) || p.kind.uri() && mayMeet(p.parts[0], denied.glob) {
 			return true
 		}
 	}

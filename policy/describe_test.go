@@ -30,6 +30,8 @@ func TestDescribe(t *testing.T) {
 		`{allow: [{resources: ["docs://**"]}], deny: [{resources: ["docs://**"]}]}`:                         "[]",
 		`{allow: [{resources: ["docs://**"]}], deny: [{resources: ["docs://*/*"]}]}`:                        "[the resources docs://**, but not docs://*/*]",
 		`{allow: [{resources: ["docs://a", "docs://b"]}], deny: [{resources: ["docs://%61", "mail://x"]}]}`: "[the resource docs://b]",
+		`{allow: [{resources: ["file:///*?v"]}], deny: [{resources: ["file:///*.pem"]}]}`:                   "[the resources file:///*?v, but not file:///*.pem]",
+		`{allow: [{resources: ["file:///a?v"]}], deny: [{resources: ["file:///a"]}]}`:                       "[]",
 		`{allow: [{resources: ["*"]}]}`:                                                                     "[the resources *]",
 		`{allow: [{tools: ["*"]}, {prompts: [p]}], deny: [{tools: ["*"]}]}`:                                 "[the prompt p]",
 		`{allow: [{tools: [a]}], deny: [{server: other, tools: [a]}]}`:                                      "[the tool a]",

@@ -34,9 +34,27 @@
 // tools and prompts * stands for any run of characters. In URIs and URI templates * stops at a slash and ** does not. There are
 // no other wildcards, and a pattern that looks as if it had some is an error.
 //
-// A URI that two readers could understand differently (with dot segments, backslashes, user info, and the like) is denied
-// whatever the rules say. Deny rules match a URI also in other spellings of it (percent-encoded, with doubled slashes, with a
-// fragment), allow rules only as it is written. An exact deny does not cover the same URI with a query: end it with **.
+// Deny rules match a URI also in other spellings of it (percent-encoded, with doubled slashes, without the slash after a
+// host, with a fragment), allow rules only as it is written. An exact deny does not cover the same URI with a query: end it
+// with **. Only a file is the same with whatever query. No wildcard of an allow rule stands for a ? or #, except the one at the
+// very end: `file:///srv/**/*.md` does not allow `file:///srv/key?.md`.
+//
+// # What no rule can allow
+//
+// A URI that two readers could understand differently is denied whatever the rules say, so that not even ** shows it:
+//
+//   - with a space or control character, a backslash, a dot segment, user info, or capitals in the scheme;
+//   - with a % that begins no encoding of UTF-8, with an encoded slash, dot, backslash or control character, or with an encoded %
+//     before a hex digit or another encoding;
+//   - of http, https, ws, wss, ftp or file with a host in another form than parsers of the WHATWG URL Standard give it: with
+//     capitals, with something encoded or outside ASCII, with a dot at its end, or an IPv4 address in other than four decimal
+//     numbers;
+//   - of any scheme with an IPv6 address in another form than that of RFC 5952, with a port that is empty, begins with a
+//     needless zero or is the scheme's own;
+//   - of file with a relative path, the host localhost or a vertical bar.
+//
+// A server that lists such URIs has to write them properly before people can see them: a space as %20, a percent sign as %25,
+// a host in small letters.
 //
 // The package knows neither HTTP nor MCP messages nor Caddy, and calls nobody.
 package policy

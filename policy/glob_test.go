@@ -63,7 +63,18 @@ func TestGlob(t *testing.T) {
 
 // wildMatch is the reference: a table of which first parts of the pattern match which first parts of the text, filled
 // straight from the definition of the wildcards.
-func wildMatch(k Kind, pattern, text string) bool {
+func wildMatch(k Kind, pattern, text string) bool { return wildMatchUpTo("", k, pattern, text) }
+
+// wildMatchAllowed is the reference for allow rules, in which no wildcard of a URI but one at the end takes a ? or #.
+func wildMatchAllowed(k Kind, pattern, text string) bool {
+	if k.uri() {
+		return wildMatchUpTo("?#", k, pattern, text)
+	}
+	return wildMatch(k, pattern, text)
+}
+
+// wildMatchUpTo takes the characters at which wildcards stop that do not end the pattern.
+func wildMatchUpTo(stops string, k Kind, pattern, text string) bool {
 	const any, segment = '\x01', '\x02'
 	var tokens []byte
 	for rest := pattern; rest != ""; {
@@ -79,12 +90,15 @@ func wildMatch(k Kind, pattern, text string) bool {
 	}
 	matches := make([]bool, len(text)+1)
 	matches[0] = true
-	for _, token := range tokens {
+	for t, token := range tokens {
+		if t == len(tokens)-1 {
+			stops = ""
+		}
 		next := make([]bool, len(text)+1)
 		for i := range next {
 			switch {
 			case token == any || token == segment:
-				next[i] = matches[i] || i > 0 && next[i-1] && (token == any || text[i-1] != '/')
+				next[i] = matches[i] || i > 0 && next[i-1] && (token == any || text[i-1] != '/') && !strings.Contains(stops, text[i-1:i])
 			case i > 0:
 				next[i] = matches[i-1] && text[i-1] == token
 			}
@@ -120,7 +134,7 @@ func TestGlobIsLinear(t *testing.T) {
 func FuzzGlob(f *testing.F) {
 	for _, seed := range [][2]string{
 		{"a*b*c", "axbxc"}, {"**/a*/b**c", "x/ax/b/c"}, {"*", ""}, {"**a*b*c**", "a/b/axbxcx"}, {"aa*aa", "aaa"}, {"x*/y*/*", "x/y/"},
-		{"docs://**", "docs://a/b"}, {"***", "/"}, {"a/**/*b", "a/b/b"}, {"**a*/b*c/**", "a/a/bc/bc/"},
+		{"docs://**", "docs://a/b"}, {"***", "/"}, {"a/**/*b", "a/b/b"}, {"a/**/*.b?*#*", "a/b/c.b?d#e"}, {"**.b", "a?.b"}, {"**a*/b*c/**", "a/a/bc/bc/"},
 	} {
 		f.Add(seed[0], seed[1])
 	}
@@ -128,13 +142,21 @@ func FuzzGlob(f *testing.F) {
 		if len(glob) > 64 || len(text) > 256 || strings.ContainsAny(glob, "\x01\x02") {
 			return
 		}
+		parts := newPattern(Resource, glob, "r")
+		want := wildMatchAllowed(Resource, glob, text)
+		if parts.parts.match(text) != want {
+			t.Fatalf("%q on %q is not %v in an allow rule", glob, text, want)
+		}
+		if _, got := newIndex([]*pattern{parts}, bounded).match(text); got != want {
+			t.Fatalf("%q on %q is not %v in an allow rule by the index", glob, text, want)
+		}
 		for _, k := range []Kind{Tool, Resource} {
 			want := wildMatch(k, glob, text)
 			g := parseGlob(k, glob)
 			if g.match(text) != want {
 				t.Fatalf("%v %q on %q is not %v", k, glob, text, want)
 			}
-			x := newIndex([]*pattern{{text: glob, kind: k, glob: g, rule: "r"}}, false)
+			x := newIndex([]*pattern{{text: glob, kind: k, glob: g, rule: "r"}}, written)
 			if _, got := x.match(text); got != want {
 				t.Fatalf("%v %q on %q is not %v by the index", k, glob, text, want)
 			}

@@ -11,9 +11,19 @@ type pattern struct {
 	text  string
 	kind  Kind
 	glob  glob
+	parts parts  // for kinds with URIs
 	plain []glob // for kinds with URIs; see plainGlobs
 	rule  string
 }
+
+// form says what an index has of its patterns.
+type form uint8
+
+const (
+	written form = iota // their globs: for names, and for deny rules
+	plain               // the globs of their plain forms; see plainURI
+	bounded             // their parts: for allow rules of kinds with URIs
+)
 
 // index finds a pattern that matches a text, among many. Exact names are hashed. A glob is looked up by its longest
 // literal: what its matches begin with, end with, or contain. So few have to be tried.
@@ -24,21 +34,24 @@ type index struct {
 	inner  affixes
 }
 
-// newIndex builds an index of the patterns, or with plain of their plain forms. Among equal ones the first counts. It
-// returns nil, which matches nothing, if there are none.
-func newIndex(patterns []*pattern, plain bool) *index {
+// newIndex builds an index of the patterns in one of their forms. Among equal ones the first counts. It returns nil, which
+// matches nothing, if there are none.
+func newIndex(patterns []*pattern, f form) *index {
 	if len(patterns) == 0 {
 		return nil
 	}
 	x := &index{exact: make(map[string]string)}
 	x.ends.backwards = true
 	for _, p := range patterns {
-		globs := p.plain
-		if !plain {
-			globs = []glob{p.glob}
-		}
-		for _, g := range globs {
-			x.add(g, p.rule)
+		switch f {
+		case written:
+			x.add(p.glob, ruledGlob{glob: p.glob, rule: p.rule})
+		case bounded:
+			x.add(p.glob, ruledGlob{parts: p.parts, rule: p.rule})
+		case plain:
+			for _, g := range p.plain {
+				x.add(g, ruledGlob{glob: g, rule: p.rule})
+			}
 		}
 	}
 	x.starts.link()
@@ -47,10 +60,11 @@ func newIndex(patterns []*pattern, plain bool) *index {
 	return x
 }
 
-func (x *index) add(g glob, rule string) {
+// add adds what matches no more than g does.
+func (x *index) add(g glob, ruled ruledGlob) {
 	if g.literal() {
 		if _, ok := x.exact[g[0][0]]; !ok {
-			x.exact[g[0][0]] = rule
+			x.exact[g[0][0]] = ruled.rule
 		}
 		return
 	}
@@ -61,7 +75,7 @@ func (x *index) add(g glob, rule string) {
 	if longest := g.longest(); len(longest) > len(key) {
 		to, key = &x.inner, longest
 	}
-	to.add(key, ruledGlob{g, rule})
+	to.add(key, ruled)
 }
 
 // match returns the rule of a pattern that matches the whole text: the exact one if there is one, else one of the globs,
@@ -101,9 +115,18 @@ type affixes struct {
 	added map[string][]ruledGlob // until they are linked
 }
 
+// ruledGlob is a glob, or one in parts, and the rule it is of.
 type ruledGlob struct {
-	glob glob
-	rule string
+	glob  glob
+	parts parts
+	rule  string
+}
+
+func (g *ruledGlob) match(text string) bool {
+	if g.parts != nil {
+		return g.parts.match(text)
+	}
+	return g.glob.match(text)
 }
 
 func (a *affixes) add(key string, g ruledGlob) {
@@ -165,8 +188,8 @@ func (a *affixes) match(text, whole string) (rule string, ok bool) {
 		if len(text) < len(whole) && strings.Index(whole, key) < len(whole)-len(text) {
 			continue
 		}
-		for _, g := range a.globs[i] {
-			if g.glob.match(whole) {
+		for j := range a.globs[i] {
+			if g := &a.globs[i][j]; g.match(whole) {
 				return g.rule, true
 			}
 		}

@@ -40,11 +40,12 @@ func (r randomPolicy) glob() string {
 }
 
 func (r randomPolicy) uri() string {
-	return "docs:" + r.pick("//a", "//b", "/a") + r.pick("", "/x", "/y", "/%78", "//x") + r.pick("", "/z", "/..", "/z/z", "#f")
+	return r.pick("docs:", "docs:", "file:") + r.pick("//a", "//b", "/a") + r.pick("", "/x", "/y", "/%78", "//x") +
+		r.pick("", "/z", "/..", "/z/z", "#f", "?q", "?q/z", "?/z#f")
 }
 
 func (r randomPolicy) uriGlob() string {
-	return r.pick("docs://", "docs://a/", "**/", "docs://*/") + r.pick("**", "*", "x", "x/*", "*/z", "%78")
+	return r.pick("docs://", "docs://a/", "**/", "docs://*/", "file://a/") + r.pick("**", "*", "x", "x/*", "*/z", "%78", "*?q*", "**#f")
 }
 
 func (r randomPolicy) rules() []Rule {
@@ -107,10 +108,19 @@ func judge(d *Document, s *Subject, server string, k Kind, name string) bool {
 		if rule.Org != "" && rule.Org != s.Org || rule.Server != "" && !wildMatch(Tool, rule.Server, server) {
 			return false
 		}
+		names := []string{name}
+		if path := strings.FieldsFunc(name, func(r rune) bool { return r == '?' || r == '#' })[0]; k.uri() && strings.HasPrefix(name, "file:") {
+			names = append(names, path)
+		}
 		return slices.ContainsFunc(*rule.list(k), func(text string) bool {
-			return wildMatch(k, text, name) || deny && k.uri() && slices.ContainsFunc([]string{":/", "://", ":///"}, func(slashes string) bool {
-				respelt := slashesAfterScheme.ReplaceAllString(plainText(text), slashes)
-				return wildMatch(k, respelt, plainURI(name))
+			if !deny {
+				return wildMatchAllowed(k, text, name)
+			}
+			return slices.ContainsFunc(names, func(name string) bool {
+				return wildMatch(k, text, name) || k.uri() && slices.ContainsFunc([]string{":/", "://", ":///"}, func(slashes string) bool {
+					respelt := slashesAfterScheme.ReplaceAllString(plainText(text), slashes)
+					return wildMatch(k, respelt, plainURI(name))
+				})
 			})
 		})
 	}
@@ -223,17 +233,20 @@ func TestIndexAgreesWithTryingEach(t *testing.T) {
 		k := []Kind{Tool, Resource}[r.IntN(2)]
 		var patterns []*pattern
 		for i := range r.IntN(40) {
-			patterns = append(patterns, newPattern(k, letters("ab/*", 6), fmt.Sprint(i)))
+			patterns = append(patterns, newPattern(k, letters("ab/?**", 6), fmt.Sprint(i)))
 		}
-		x := newIndex(patterns, false)
+		x, match := newIndex(patterns, written), wildMatch
+		if k.uri() && r.IntN(2) == 0 {
+			x, match = newIndex(patterns, bounded), wildMatchAllowed
+		}
 		for range 200 {
-			text := letters("ab/", 8)
+			text := letters("ab/?", 8)
 			rule, got := x.match(text)
-			i := slices.IndexFunc(patterns, func(p *pattern) bool { return wildMatch(k, p.text, text) })
+			i := slices.IndexFunc(patterns, func(p *pattern) bool { return match(k, p.text, text) })
 			if got != (i >= 0) {
 				t.Fatalf("%q: %v, want %v", text, got, i >= 0)
 			}
-			if got && !slices.ContainsFunc(patterns, func(p *pattern) bool { return p.rule == rule && wildMatch(k, p.text, text) }) {
+			if got && !slices.ContainsFunc(patterns, func(p *pattern) bool { return p.rule == rule && match(k, p.text, text) }) {
 				t.Fatalf("%q: the rule %s does not match it", text, rule)
 			}
 		}

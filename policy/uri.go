@@ -13,7 +13,8 @@ const (
 	uriBackslash = "the URI contains a backslash"
 	uriScheme    = "the URI's scheme has capital letters"
 	uriUser      = "the URI contains user info"
-	uriHost      = "the URI's host is missing or has capital letters"
+	uriHost      = "the URI's host or port is missing or not in its plain form"
+	uriFile      = "the file URI has a relative path, the host localhost or a vertical bar"
 	uriDots      = "the URI has a dot segment"
 	uriEscape    = "the URI has a malformed percent-encoding"
 	uriEncoded   = "the URI encodes a slash, dot, backslash, percent or control character"
@@ -56,31 +57,13 @@ func uriTrap(uri string) string {
 
 func dots(segment string) bool { return segment == "." || segment == ".." }
 
-// authorityTrap looks at what follows the scheme and its colon (RFC 3986 §3.2). Where the scheme says that the authority is
-// a host, its case means nothing to those who resolve it, and they may take `https:/host` for `https://host`.
-func authorityTrap(scheme, rest string) string {
-	authority, ok := strings.CutPrefix(rest, "//")
-	if end := strings.IndexAny(authority, "/?#"); ok && end >= 0 {
-		authority = authority[:end]
-	}
-	if ok && strings.IndexByte(authority, '@') >= 0 {
-		return uriUser
-	}
-	switch scheme {
-	case "http", "https", "ws", "wss", "ftp":
-		if !ok || authority == "" || hasCapital(authority) {
-			return uriHost
-		}
-	}
-	return ""
-}
-
 func hasCapital(s string) bool {
 	return strings.IndexFunc(s, func(r rune) bool { return 'A' <= r && r <= 'Z' }) >= 0
 }
 
-// escapeTrap checks the percent-encodings (RFC 3986 §2.1). An encoded percent sign is refused where it begins another
-// encoding: whoever decodes twice would see that one. What is encoded must be UTF-8: %C0%AE is a dot to a lax decoder.
+// escapeTrap checks the percent-encodings (RFC 3986 §2.1). An encoded percent sign is refused where it may begin another
+// encoding, however that one's digits are written: whoever decodes twice would see it. What is encoded must be UTF-8: %C0%AE
+// is a dot to a lax decoder.
 func escapeTrap(uri string) string {
 	for i := 0; i < len(uri); i++ {
 		if uri[i] != '%' {
@@ -103,7 +86,7 @@ func escapeTrap(uri string) string {
 		case r == '/', r == '.', r == '\\', r < ' ', r == 0x7f:
 			return uriEncoded
 		case r == '%':
-			if hi, lo := i+3, i+5; lo <= len(uri) && isHex(uri[hi]) && isHex(uri[hi+1]) {
+			if next := i + 3; next < len(uri) && (uri[next] == '%' || isHex(uri[next])) {
 				return uriEncoded
 			}
 		}
@@ -113,10 +96,12 @@ func escapeTrap(uri string) string {
 }
 
 // plainURI returns the form in which deny rules compare URIs in addition to the written one: percent-decoded, runs of
-// slashes made one (a path like //etc names the same file as /etc), and without the fragment. Together with plainGlobs it
-// sees to it that no other spelling of a denied URI slips past. It allocates only if the form differs.
+// slashes made one (a path like //etc names the same file as /etc), with the path / where a host has none, and without the
+// fragment. Together with plainGlobs it sees to it that no other spelling of a denied URI slips past. It allocates only if
+// the form differs.
 func plainURI(uri string) string {
 	uri, _, _ = strings.Cut(uri, "#")
+	uri = withRoot(uri)
 	if strings.IndexByte(uri, '%') < 0 && !hasSlashRun(uri) {
 		return uri
 	}
@@ -144,7 +129,8 @@ func plainText(s string) string {
 // plainGlobs is plainURI for a pattern. How many slashes follow the scheme's colon makes no difference: there is a glob for
 // one, two and three, so that URIs need not be rewritten for it. A pattern keeps its fragment: it means less than the whole
 // resource.
-func plainGlobs(g glob) []glob {
+func plainGlobs(k Kind, pattern string) []glob {
+	g := parseGlob(k, withRoot(pattern))
 	plain := make(glob, len(g))
 	for i, piece := range g {
 		for _, lit := range piece {

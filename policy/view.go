@@ -138,10 +138,12 @@ func (p *Policy) build(numbers []int, org, server string) *View {
 	}
 	for k := range v.kinds {
 		d := &v.kinds[k]
-		d.allow = newIndex(d.allowed, false)
-		d.deny = newIndex(d.denied, false)
+		d.deny = newIndex(d.denied, written)
 		if Kind(k).uri() {
-			d.denyPlain = newIndex(d.denied, true)
+			d.allow = newIndex(d.allowed, bounded)
+			d.denyPlain = newIndex(d.denied, plain)
+		} else {
+			d.allow = newIndex(d.allowed, written)
 		}
 	}
 	return v

@@ -124,16 +124,18 @@ func TestAllocations(t *testing.T) {
 	v := p.View(s, "github")
 	denied := mustView(t, mustParse(t, `everyone: {allow: [{resources: ["**"]}], deny: [{resources: ["docs://x/**", "file:///etc/**"]}]}`), s)
 	for what, f := range map[string]func(){
-		"View":              func() { viewSink = p.View(s, "github") },
-		"an exact name":     func() { decisionSink = v.Decide(Tool, "merge") },
-		"a glob":            func() { decisionSink = v.Decide(Tool, "get_issue") },
-		"a denied name":     func() { decisionSink = v.Decide(Tool, "get_secret") },
-		"an unknown name":   func() { decisionSink = v.Decide(Prompt, "x") },
-		"a URI":             func() { decisionSink = v.Decide(Resource, "file:///srv/a") },
-		"an encoded URI":    func() { decisionSink = v.Decide(Resource, "docs://guide/a%20b") },
-		"a URI with denies": func() { decisionSink = denied.Decide(Resource, "file:///srv/a") },
-		"a URI with a trap": func() { decisionSink = v.Decide(Resource, "docs://guide/../b") },
-		"a method":          func() { p.AllowsMethod("ext/ping") },
+		"View":               func() { viewSink = p.View(s, "github") },
+		"an exact name":      func() { decisionSink = v.Decide(Tool, "merge") },
+		"a glob":             func() { decisionSink = v.Decide(Tool, "get_issue") },
+		"a denied name":      func() { decisionSink = v.Decide(Tool, "get_secret") },
+		"an unknown name":    func() { decisionSink = v.Decide(Prompt, "x") },
+		"a URI":              func() { decisionSink = v.Decide(Resource, "file:///srv/a") },
+		"an encoded URI":     func() { decisionSink = v.Decide(Resource, "docs://guide/a%20b") },
+		"a URI with denies":  func() { decisionSink = denied.Decide(Resource, "file:///srv/a") },
+		"a URI with a query": func() { decisionSink = v.Decide(Resource, "file:///srv/a?b#c") },
+		"a URI of a host":    func() { decisionSink = v.Decide(Resource, "http://127.0.0.1:8080/a?b") },
+		"a URI with a trap":  func() { decisionSink = v.Decide(Resource, "docs://guide/../b") },
+		"a method":           func() { p.AllowsMethod("ext/ping") },
 	} {
 		if n := testing.AllocsPerRun(100, f); n != 0 {
 			t.Errorf("%s: %v allocations", what, n)
