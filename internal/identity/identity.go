@@ -98,3 +98,12 @@ type Refresher interface {
 	// of its own, well under a minute.
 	Refresh(ctx context.Context, p *Person) (*Person, error)
 }
+
+// Configured is a Refresher whose configuration alone decides over people, or over some of them. As it may have been replaced since
+// a person was read, it can be asked without waiting for the next Refresh.
+type Configured interface {
+	Refresher
+	// Outdated reports whether the configuration alone says that p is not what Refresh would return now. It is quick. The Refresh of
+	// somebody who is outdated asks nobody either, and may overlap with others.
+	Outdated(p *Person) bool
+}

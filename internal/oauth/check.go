@@ -212,7 +212,7 @@ func (s *Server) grantState(ctx context.Context, id string) (*grantState, error)
 	known := *p
 	known.Session = nil
 	st.clientID, st.clientName, st.resource, st.person, st.subject = g.Client, g.ClientName, g.Resource, &known, subject(&known)
-	if s.due(g, s.askAhead()) && !s.due(g, s.cfg.IdentityRefresh) {
+	if s.due(g, p, s.askAhead()) && !s.due(g, p, s.cfg.IdentityRefresh) {
 		s.asks.start(id, func() (*grantRecord, error) { return s.readPerson(context.WithoutCancel(ctx), id) })
 	}
 	return st, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"go.uber.org/zap"
@@ -30,21 +31,45 @@ var errStale = errors.New("the identity provider could not be reached, and the p
 //
 // The errors are errNoGrant, also if the provider has ended the session and so the grant with it, errStale, and the store's.
 func (s *Server) freshGrant(ctx context.Context, sealer *seal.Sealer, id string, g *grantRecord) (*grantRecord, *identity.Person, error) {
-	if s.due(g, s.cfg.IdentityRefresh) {
-		fresh, err := s.askProvider(ctx, id, g)
-		if err != nil {
-			return nil, nil, err
-		}
-		g = fresh
-	}
 	p, err := openPerson(sealer, id, g)
+	if err != nil || !s.due(g, p, s.cfg.IdentityRefresh) {
+		return g, p, err
+	}
+	if g, err = s.askProvider(ctx, id, g, p); err != nil {
+		return nil, nil, err
+	}
+	p, err = openPerson(sealer, id, g)
 	return g, p, err
 }
 
-// due reports whether a person's roles are older than limit, and can be read anew now.
-func (s *Server) due(g *grantRecord, limit time.Duration) bool {
+// due reports whether a person's roles can be read anew, and are older than limit or outdated.
+func (s *Server) due(g *grantRecord, p *identity.Person, limit time.Duration) bool {
 	_, ok := s.providers[g.Provider].(identity.Refresher)
-	return ok && s.now().Sub(g.Read) >= limit
+	return ok && (s.rolesAge(g) >= limit || s.outdated(g, p))
+}
+
+// outdated reports whether the provider's configuration has taken something back, or given it, since the person was read: what
+// an operator changes counts from the moment the configuration is loaded.
+func (s *Server) outdated(g *grantRecord, p *identity.Person) bool {
+	provider, ok := s.providers[g.Provider].(identity.Configured)
+	return ok && provider.Outdated(p)
+}
+
+// rolesAge is how long ago the person's roles were read. If that is a moment still to come, a clock was wrong, and nobody knows:
+// they are then too old for anything.
+func (s *Server) rolesAge(g *grantRecord) time.Duration {
+	age := s.now().Sub(g.Read)
+	if age < -clockSkew {
+		return math.MaxInt64
+	}
+	return age
+}
+
+// ahead reports whether t, which was at most limit away when it was set, is still to come. One that is further away than that was
+// set by a clock that was wrong, and holds up nobody.
+func (s *Server) ahead(t time.Time, limit time.Duration) bool {
+	wait := t.Sub(s.now())
+	return wait > 0 && wait <= limit+clockSkew
 }
 
 // askAhead is the age at which the roles of a grant in use are read anew without anybody waiting for it.
@@ -52,9 +77,10 @@ func (s *Server) askAhead() time.Duration { return s.cfg.IdentityRefresh / 5 * 4
 
 // askProvider reads the person of a grant anew, and waits for it as long as it has to: until the answer is there while the
 // roles are too old to be used, else for a moment only.
-func (s *Server) askProvider(ctx context.Context, id string, g *grantRecord) (*grantRecord, error) {
-	usable := s.now().Sub(g.Read) < s.cfg.MaxStale
-	if s.now().Before(g.Retry) {
+func (s *Server) askProvider(ctx context.Context, id string, g *grantRecord, p *identity.Person) (*grantRecord, error) {
+	outdated := s.outdated(g, p)
+	usable := !outdated && s.rolesAge(g) < s.cfg.MaxStale
+	if !outdated && s.ahead(g.Retry, max(askRetry, s.cfg.IdentityRefresh)) {
 		if usable {
 			return g, nil
 		}
@@ -98,25 +124,25 @@ func (s *Server) readPerson(ctx context.Context, id string) (*grantRecord, error
 	}
 	errFresh := errors.New("another node has asked")
 	var seen *grantRecord
+	var before *identity.Person
 	g, err := s.updateGrant(ctx, id, func(g *grantRecord) error {
-		now := s.now()
+		var err error
+		if before, err = openPerson(sealer, id, g); err != nil {
+			return err
+		}
 		switch seen = g; {
-		case !s.due(g, s.askAhead()):
+		case !s.due(g, before, s.askAhead()):
 			return errFresh
-		case now.Before(g.Asking):
+		case s.ahead(g.Asking, askingTTL) && !s.outdated(g, before):
 			return errAsking
 		default:
-			g.Asking = now.Add(askingTTL).UTC()
+			g.Asking = s.now().Add(askingTTL).UTC()
 			return nil
 		}
 	})
 	if errors.Is(err, errFresh) {
 		return seen, nil
 	}
-	if err != nil {
-		return nil, err
-	}
-	before, err := openPerson(sealer, id, g)
 	if err != nil {
 		return nil, err
 	}

@@ -63,14 +63,15 @@ const (
 // age judges a generation. A generation works until a token of the next one is used, which proves that the answer arrived, and
 // the grace after that: clients refresh six times at once with one token, and try again when an answer is lost.
 //
-// Rotated is when the newest generation n came to be, by the first use of n-1; that is what ends n-2.
+// Rotated is when the newest generation n came to be, by the first use of n-1; that is what ends n-2. If that is still to come, a
+// clock was wrong, and the grace counts as over rather than as lasting until then.
 func (g *grantRecord) age(generation int, now time.Time, grace time.Duration) age {
 	switch {
 	case generation >= g.Generation:
 		return ageNewest
 	case generation == g.Generation-1:
 		return ageSibling
-	case generation == g.Generation-2 && now.Before(g.Rotated.Add(grace)):
+	case generation == g.Generation-2 && now.Before(g.Rotated.Add(grace)) && !now.Before(g.Rotated.Add(-clockSkew)):
 		return ageSibling
 	default:
 		return ageReplayed

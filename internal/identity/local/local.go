@@ -47,7 +47,7 @@ type User struct {
 	Roles, Permissions []string
 }
 
-// Provider implements identity.Verifier and identity.Refresher. It is safe for concurrent use.
+// Provider implements identity.Verifier and identity.Configured. It is safe for concurrent use.
 type Provider struct {
 	users map[string]*account
 	// cost is the work of every attempt: that of the most expensive hash.
@@ -65,8 +65,8 @@ type account struct {
 }
 
 var (
-	_ identity.Verifier  = (*Provider)(nil)
-	_ identity.Refresher = (*Provider)(nil)
+	_ identity.Verifier   = (*Provider)(nil)
+	_ identity.Configured = (*Provider)(nil)
 )
 
 // hashForm is a whole bcrypt hash: version, cost, 22 characters of salt and 31 of digest.
@@ -210,6 +210,17 @@ func (p *Provider) Refresh(_ context.Context, old *identity.Person) (*identity.P
 		return nil, fmt.Errorf("%w: the password was changed", identity.ErrEnded)
 	}
 	return person, nil
+}
+
+// Outdated implements identity.Configured: all there is to know of a person is in the configuration.
+func (p *Provider) Outdated(old *identity.Person) bool {
+	a, ok := p.users[old.ID]
+	if !ok {
+		return true
+	}
+	person := a.person()
+	return subtle.ConstantTimeCompare(person.Session, old.Session) != 1 || person.Email != old.Email || person.Name != old.Name ||
+		!slices.Equal(person.Roles, old.Roles) || !slices.Equal(person.Permissions, old.Permissions)
 }
 
 func (a *account) person() *identity.Person {

@@ -2,6 +2,7 @@ package local
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"reflect"
@@ -291,5 +292,49 @@ func TestRefreshFollowsTheConfiguration(t *testing.T) {
 	after, _ = provider(t, User{Name: "bob", Hash: alice.Hash})
 	if got, err := after.Refresh(t.Context(), person); got != nil || !errors.Is(err, identity.ErrEnded) {
 		t.Errorf("gone: %+v, %v", got, err)
+	}
+}
+
+// Whatever of a person the configuration says is noticed when it changes, and nothing else is, also of a person who was stored.
+func TestOutdatedFollowsTheConfiguration(t *testing.T) {
+	alice := User{Name: "alice", Hash: hash(t, "right", 4), Email: "alice@acme.test", Roles: []string{"admin"}, Permissions: []string{}}
+	before, _ := provider(t, alice)
+	person, err := before.Verify(t.Context(), "alice", "right")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stored, err := json.Marshal(person)
+	if err != nil {
+		t.Fatal(err)
+	}
+	person = new(identity.Person)
+	if err := json.Unmarshal(stored, person); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		change func(*User)
+		want   bool
+	}{
+		"nothing":            {func(*User) {}, false},
+		"removed":            {func(u *User) { u.Name = "bob" }, true},
+		"another password":   {func(u *User) { u.Hash = hash(t, "right", 4) }, true},
+		"demoted":            {func(u *User) { u.Roles = nil }, true},
+		"promoted":           {func(u *User) { u.Roles = []string{"admin", "owner"} }, true},
+		"another permission": {func(u *User) { u.Permissions = []string{"image_generation"} }, true},
+		"another address":    {func(u *User) { u.Email = "alice@other.test" }, true},
+		"another name":       {func(u *User) { u.DisplayName = "Alice Jones" }, true},
+	} {
+		changed := alice
+		c.change(&changed)
+		after, _ := provider(t, changed)
+		if got := after.Outdated(person); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+		if c.want {
+			continue
+		}
+		if fresh, err := after.Refresh(t.Context(), person); err != nil || after.Outdated(fresh) {
+			t.Errorf("%s: refreshed to %+v, %v", name, fresh, err)
+		}
 	}
 }

@@ -59,6 +59,9 @@ func (p *Provider) Refresh(ctx context.Context, old *identity.Person) (*identity
 	return &next, nil
 }
 
+// Outdated implements identity.Configured: which organizations may come in is for the configuration to say, all else for WorkOS.
+func (p *Provider) Outdated(old *identity.Person) bool { return !p.accepts(old.Org) }
+
 // remain sees to a refreshed session that is not in the person's organization, or has no role there: either the person
 // is a member still, and the session is moved back, or it is over. It keeps next.Session current.
 func (p *Provider) remain(ctx context.Context, s *session, next *identity.Person) (*session, error) {

@@ -226,6 +226,9 @@ func TestRefreshRefusesWhatTheConfigurationNoLongerAccepts(t *testing.T) {
 	if got, err := f.provider(nil).Refresh(t.Context(), old); got != nil || !errors.Is(err, identity.ErrDenied) {
 		t.Errorf("got %+v, %v", got, err)
 	}
+	if p := f.provider(nil); !p.Outdated(old) || p.Outdated(alice()) {
+		t.Errorf("outdated: %v in org_9, %v in an accepted one", p.Outdated(old), p.Outdated(alice()))
+	}
 	old = alice()
 	old.Session = []byte("?")
 	if got, err := f.provider(nil).Refresh(t.Context(), old); got != nil || !errors.Is(err, identity.ErrEnded) {

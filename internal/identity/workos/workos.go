@@ -63,7 +63,7 @@ type Config struct {
 	Logger *zap.Logger
 }
 
-// Provider implements identity.Redirector and identity.Refresher. It is safe for concurrent use. It keeps nothing but
+// Provider implements identity.Redirector and identity.Configured. It is safe for concurrent use. It keeps nothing but
 // WorkOS' public keys and the names of organizations, and shares nothing with other Providers: the SDK's package-level
 // clients are not used, so two configurations can live side by side during a reload.
 type Provider struct {
@@ -81,7 +81,7 @@ type Provider struct {
 
 var (
 	_ identity.Redirector = (*Provider)(nil)
-	_ identity.Refresher  = (*Provider)(nil)
+	_ identity.Configured = (*Provider)(nil)
 )
 
 // New checks the configuration and returns a Provider. It touches no network. An error says what to write instead.
