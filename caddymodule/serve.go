@@ -41,7 +41,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 			return err
 		}
 	}
-	if h.below(path) || r.URL.Path != path && h.below(r.URL.Path) {
+	if at := h.seatFor(r); h.below(at, path) || r.URL.Path != path && h.below(at, r.URL.Path) {
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		http.Error(w, "Not found", http.StatusNotFound)
 		return nil
@@ -50,20 +50,14 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 }
 
 // below reports whether a path that isn't the mount could be taken for it, or for something below it: such a path never
-// reaches an upstream. Mounts nested in this one look after themselves.
-func (h *Handler) below(path string) bool {
+// reaches an upstream. Mounts nested in this one look after themselves, but only those of the seat that the request came
+// to: on another site there may be none.
+func (h *Handler) below(at *seat, path string) bool {
 	folded := fold(path)
 	if !within(folded, h.folded) {
 		return false
 	}
-	for _, at := range h.seats {
-		for _, nested := range at.nested {
-			if within(folded, nested) {
-				return false
-			}
-		}
-	}
-	return true
+	return at == nil || !slices.ContainsFunc(at.nested, func(nested string) bool { return within(folded, nested) })
 }
 
 // serveMetadata serves the protected resource metadata of the mount (RFC 9728 section 3). rest is the path after the

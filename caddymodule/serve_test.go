@@ -148,6 +148,27 @@ func TestNothingBelowTheMountReachesAnyUpstream(t *testing.T) {
 	}
 }
 
+func TestAMountOfOneSiteExcusesNothingOnAnother(t *testing.T) {
+	upstream := newUpstream(t)
+	g := startGateway(t, gatewayConfig{Site: mount("/mcp", upstream) + "reverse_proxy " + strings.TrimPrefix(upstream.URL, "http://") + "\n"})
+	other := "other.localhost:" + g.config.Port
+	g.config.Rest = "http://" + other + " {\n" + mount("/mcp", upstream) + mount("/mcp/inner", upstream) + "}\n"
+	if err := g.load(); err != nil {
+		t.Fatal(err)
+	}
+	for _, target := range []string{"/mcp/inner", "/mcp/inner/x", "/MCP/inner"} {
+		if answer := g.raw(http.MethodPost, target); !strings.HasPrefix(answer, "HTTP/1.1 404") {
+			t.Errorf("%s: %.60q", target, answer)
+		}
+	}
+	if n := len(upstream.requests()); n > 0 {
+		t.Errorf("%d requests reached the MCP server unguarded", n)
+	}
+	if answer := g.raw(http.MethodPost, "/mcp/inner", "Host: "+other); !strings.HasPrefix(answer, "HTTP/1.1 401") {
+		t.Errorf("the nested mount: %.60q", answer)
+	}
+}
+
 func TestRequestsAreRefusedBeforeTheyAreLookedAt(t *testing.T) {
 	upstream := newUpstream(t)
 	g := startGateway(t, gatewayConfig{Site: mount("/mcp", upstream), App: "origins https://app.example.com http://localhost:*"})
