@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"image/png"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,10 +19,14 @@ import (
 )
 
 // startDemo runs `caddy mcp demo` on a free port and returns its origin and what its people answer on its pages.
-func startDemo(t *testing.T) (demo *process, origin string, people map[string]map[string]string) {
+func startDemo(t *testing.T, flags ...string) (demo *process, origin string, people map[string]map[string]string) {
 	t.Helper()
 	dir, port := t.TempDir(), freePort(t)
-	demo = startProcess(t, dir, []string{"WORKOS_CLIENT_ID=", "WORKOS_API_KEY=", "WORKOS_CLIENT_SECRET="}, "mcp", "demo", "--port", port)
+	args := append([]string{"mcp", "demo", "--port", port}, flags...)
+	demo = startProcess(t, dir, []string{"WORKOS_CLIENT_ID=", "WORKOS_API_KEY=", "WORKOS_CLIENT_SECRET="}, args...)
+	if i := slices.Index(flags, "--port"); i >= 0 {
+		port = flags[i+1] // the last one given counts
+	}
 	origin = "http://localhost:" + port
 	demo.ready(origin)
 	people = make(map[string]map[string]string)
@@ -153,6 +158,21 @@ func TestDemoSaysInOneLineThatItsPortIsTaken(t *testing.T) {
 	out, status := run(t, t.TempDir(), "mcp", "demo", "--port", port)
 	if want := "Error: port " + port + " is in use by another program: stop it, or choose another port with --port\n"; out != want || status != 1 {
 		t.Errorf("printed %q with status %d, want %q and 1", out, status, want)
+	}
+}
+
+func TestDemoKeepsItsStateInADirectory(t *testing.T) {
+	data, port := filepath.Join(t.TempDir(), "state"), freePort(t)
+	demo, origin, people := startDemo(t, "--data", data, "--port", port)
+	a := mustSignIn(t, origin+"/mcp", people["alice"], "")
+	demo.interrupt()
+
+	_, origin, again := startDemo(t, "--data", data, "--port", port)
+	if people["alice"]["password"] == again["alice"]["password"] {
+		t.Error("alice has the same password again")
+	}
+	if status := initialize(t, &gateway{origin: origin}, a.tokens.all[0].AccessToken); status != http.StatusOK {
+		t.Errorf("the token of before was answered with %d", status)
 	}
 }
 
