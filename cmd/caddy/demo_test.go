@@ -168,8 +168,8 @@ func TestDemoKeepsItsStateInADirectory(t *testing.T) {
 	demo.interrupt()
 
 	_, origin, again := startDemo(t, "--data", data, "--port", port)
-	if people["alice"]["password"] == again["alice"]["password"] {
-		t.Error("alice has the same password again")
+	if people["alice"]["password"] != again["alice"]["password"] {
+		t.Error("alice has another password now")
 	}
 	if status := initialize(t, &gateway{origin: origin}, a.tokens.all[0].AccessToken); status != http.StatusOK {
 		t.Errorf("the token of before was answered with %d", status)

@@ -2,7 +2,6 @@ package mcpcmd
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -19,7 +18,6 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/certmagic"
 	"github.com/spf13/cobra"
-	"golang.org/x/crypto/bcrypt"
 
 	"github.com/mcpgateway/caddy-mcp-gateway/cmd/mcp/demo"
 )
@@ -44,7 +42,7 @@ func demoCommand() *cobra.Command {
 		Long: `
 Runs the gateway on http://localhost:8788 with two small MCP servers behind it and
 two people who may sign in: alice, an admin who may generate images, and bob, a
-member. Their passwords are made anew at every start and printed.
+member. Their passwords are made up at the start and printed.
 
 With WORKOS_CLIENT_ID and WORKOS_API_KEY (or WORKOS_CLIENT_SECRET) set, people sign
 in through WorkOS AuthKit instead, with the roles and permissions they have there.
@@ -61,7 +59,7 @@ Nothing is kept after the demo ends, unless --data names a directory.`,
 		},
 	}
 	cmd.Flags().Uint16Var(&flags.port, "port", 8788, "port to listen on")
-	cmd.Flags().StringVar(&flags.data, "data", "", "directory for grants, keys and the audit log (default: one that is deleted at the end)")
+	cmd.Flags().StringVar(&flags.data, "data", "", "directory for passwords, grants, keys and the audit log (default: one that is deleted at the end)")
 	cmd.Flags().BoolVarP(&flags.verbose, "verbose", "v", false, "show all of Caddy's log, not only warnings")
 	cmd.Flags().BoolVar(&flags.printCaddyfile, "print-caddyfile", false, "print the Caddyfile that would be run, and exit")
 	cmd.Flags().StringVar(&flags.workosBaseURL, "workos-base-url", "", "address of the WorkOS API, for its emulator")
@@ -95,7 +93,7 @@ func runDemo(ctx context.Context, flags *demoFlags, getenv func(string) string, 
 		config.Level = "INFO"
 	}
 	if workos == nil {
-		if config.Users, err = demoUsers(); err != nil {
+		if config.Users, err = demoUsers(filepath.Join(data, "people.json")); err != nil {
 			return err
 		}
 	}
@@ -187,27 +185,4 @@ func workosFromEnvironment(getenv func(string) string, baseURL string) (*demoWor
 		w.Organization = id
 	}
 	return w, nil
-}
-
-// demoUsers makes the people of the demo, each with a password nobody has had before.
-func demoUsers() ([]demoUser, error) {
-	users := []demoUser{
-		{Name: "alice", Email: "alice@example.com", Role: "admin", Permission: "image_generation"},
-		{Name: "bob", Email: "bob@example.com", Role: "member"},
-	}
-	for i := range users {
-		users[i].Password = password()
-		hash, err := bcrypt.GenerateFromPassword([]byte(users[i].Password), bcrypt.DefaultCost)
-		if err != nil {
-			return nil, err
-		}
-		users[i].Hash = string(hash)
-	}
-	return users, nil
-}
-
-// password makes a random password of 60 bits that can be typed.
-func password() string {
-	letters := strings.ToLower(rand.Text())
-	return letters[:4] + "-" + letters[4:8] + "-" + letters[8:12]
 }

@@ -26,12 +26,6 @@ type demoConfig struct {
 	WorkOS   *demoWorkOS
 }
 
-// demoUser is a person of the demo. The password is on the terminal only; Hash is its bcrypt form.
-type demoUser struct {
-	Name, Email, Role, Permission string
-	Password, Hash                string
-}
-
 // demoWorkOS says how people sign in through AuthKit.
 type demoWorkOS struct {
 	KeyVariable  string // the environment variable that holds the API key

@@ -3,6 +3,9 @@ package mcpcmd
 import (
 	"context"
 	"net"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -10,21 +13,29 @@ import (
 )
 
 func TestDemoUsersHavePasswordsOfTheirOwn(t *testing.T) {
-	first, err := demoUsers()
+	file := filepath.Join(t.TempDir(), "people.json")
+	first, err := demoUsers(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := demoUsers()
+	other, err := demoUsers(filepath.Join(t.TempDir(), "people.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i, user := range first {
-		if user.Password == again[i].Password || user.Password == first[(i+1)%len(first)].Password {
+		if user.Password == other[i].Password || user.Password == first[(i+1)%len(first)].Password {
 			t.Errorf("%s has the password %s, as someone else did", user.Name, user.Password)
 		}
 		if err := bcrypt.CompareHashAndPassword([]byte(user.Hash), []byte(user.Password)); err != nil {
 			t.Errorf("%s: %v", user.Name, err)
 		}
+	}
+	again, err := demoUsers(file)
+	if err != nil || !slices.Equal(again, first) {
+		t.Errorf("in the same directory there are other people: %v, %v", again, err)
+	}
+	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("others may read the passwords: %v, %v", info.Mode(), err)
 	}
 }
 
