@@ -94,6 +94,11 @@ func (s *Server) checkAuthorization(r *http.Request, p params) (*authRequest, *c
 		return local(&protocolError{code: codeInvalidRequest, description: sentence(err.Error()), reason: err})
 	}
 	req, err := s.checkParams(p, c)
+	if err == nil {
+		if req.Client, req.Redirect = c.ID, to.raw; !req.fits() {
+			err = refuse(codeInvalidRequest, "The request is too long.")
+		}
+	}
 	if err != nil {
 		refusal := &authorizeError{protocolError: asProtocolError(err), client: c, to: &to}
 		if state := p.get("state"); len(state) <= maxState && printable(state) && p.repeated("state") == "" {
@@ -101,7 +106,6 @@ func (s *Server) checkAuthorization(r *http.Request, p params) (*authRequest, *c
 		}
 		return nil, nil, redirect{}, refusal
 	}
-	req.Client, req.Redirect = c.ID, to.raw
 	return req, c, to, nil
 }
 

@@ -191,3 +191,62 @@ func with(q url.Values, name, value string) url.Values {
 	q.Add(name, value)
 	return q
 }
+
+// A request that is accepted can travel to the end of the login; one that is too long for that is refused at once, and the client
+// hears of it with its state.
+func TestARequestThatIsTooLongIsRefusedAtOnce(t *testing.T) {
+	f := newFixture(t, nil)
+	redirect := "http://127.0.0.1:33418/" + strings.Repeat("a", 900)
+	clientID := f.register(redirect)
+	refused := false
+	for n := 400; n <= maxState; n += 4 {
+		state := strings.Repeat(`"`, n) // each is two bytes of JSON
+		b := f.browser()
+		v := b.authorize(authorizeQuery(clientID, redirect, "state", state))
+		if v.Status != http.StatusOK {
+			refused = true
+			if v.Away == nil || v.Away.Query().Get("error") != codeInvalidRequest || v.Away.Query().Get("state") != state {
+				t.Fatalf("a state of %d: %d %v", n, v.Status, v.Away)
+			}
+			continue
+		}
+		if refused {
+			t.Fatalf("a state of %d is accepted, a shorter one is not", n)
+		}
+		v = b.answer(v, "/consent", "decision", "allow", "provider", "local")
+		v = b.answer(v, "/signin", "username", "alice", "password", "secret")
+		if v.Away == nil { // not remembered yet
+			v = b.answer(v, "/consent", "decision", "allow")
+		}
+		if v.Away == nil || v.Away.Query().Get("code") == "" {
+			t.Fatalf("a state of %d: %d after page 1 was allowed", n, v.Status)
+		}
+	}
+	if !refused {
+		t.Error("no state is too long")
+	}
+}
+
+// The longest request leaves room for what any step of a login adds.
+func TestTheLongestRequestFitsAllSteps(t *testing.T) {
+	f := newFixture(t, nil)
+	sealer, err := f.server.cfg.Sealer(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	req := authRequest{Client: "c", Redirect: testRedirect}
+	for req.fits() {
+		req.State += "s"
+	}
+	req.State = req.State[1:]
+	asked := newTxToken("")[:txName]
+	for name, tx := range map[string]*transaction{
+		"the provider's secret": {Step: stepCallback, Token: newTxToken(""), Request: req, Provider: "workos", Secret: randomBytes(128), Asked: asked},
+		"the person's record":   {Step: stepGrant, Token: newTxToken(""), Request: req, Provider: "workos", Asked: asked, Pending: randomText(32)},
+	} {
+		r := httptest.NewRequest(http.MethodGet, testIssuer, nil)
+		if err := f.server.saveTx(httptest.NewRecorder(), r, sealer, tx); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

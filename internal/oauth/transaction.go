@@ -19,7 +19,10 @@ const (
 	txName      = 10 // characters of a token that name its cookie
 	maxTx       = 8
 	maxTxCookie = 3800
-	purposeTx   = "tx"
+	// maxTxRequest bounds the request in a transaction, in bytes of JSON. The rest of the cookie is for what later steps add: the
+	// provider, its secret, and the tokens.
+	maxTxRequest = 2300
+	purposeTx    = "tx"
 )
 
 // step is how far a transaction has come.
@@ -47,6 +50,13 @@ type authRequest struct {
 	Hint      string `json:"h,omitempty"`
 	// Ask is set if the client wants the person to be asked, whatever was answered before.
 	Ask bool `json:"q,omitempty"`
+}
+
+// fits reports whether a request can travel in the cookie to the end of the login, so that nobody signs in only to hear that it
+// can't.
+func (q *authRequest) fits() bool {
+	plain, err := jsonv2.Marshal(q)
+	return err == nil && len(plain) <= maxTxRequest
 }
 
 // transaction is one login under way.
