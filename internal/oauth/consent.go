@@ -40,9 +40,7 @@ func (s *Server) ask(w http.ResponseWriter, r *http.Request, req *authRequest, c
 	}
 	tx := &transaction{Step: stepAsk, Token: newTxToken(""), Request: *req}
 	if err := s.saveTx(w, r, sealer, tx); err != nil {
-		s.refuseAuthorization(w, r, &authorizeError{
-			protocolError: &protocolError{code: codeInvalidRequest, description: "The request is too long.", reason: err}, client: c, to: &to,
-		})
+		s.refuseAuthorization(w, r, &authorizeError{protocolError: unavailable(err), client: c})
 		return
 	}
 	res, _ := s.resource(req.Resource)
@@ -91,6 +89,7 @@ func (s *Server) serveConsent(w http.ResponseWriter, r *http.Request) {
 	case tx.Step == stepAsk && decision == personAllows:
 		s.allowAsk(w, r, sealer, tx, form.get("provider"))
 	case tx.Step == stepAsk && (decision == personCancels || decision == personDenies):
+		s.forgetHere(w, r, sealer, tx)
 		s.cancel(w, r, tx, "The person cancelled.")
 	case tx.Step == stepGrant && (decision == personAllows || decision == personDenies || decision == personCancels):
 		s.decideGrant(w, r, sealer, tx, decision == personAllows)

@@ -245,3 +245,43 @@ func TestCookies(t *testing.T) {
 		})
 	}
 }
+
+// Whoever denies what they have allowed before, or cancels it, takes that back: it is asked again, page by page.
+func TestADenialIsRemembered(t *testing.T) {
+	again := func(t *testing.T) (*browser, string, *view) {
+		f := newFixture(t, nil)
+		clientID := f.register(webRedirect)
+		b := f.browser()
+		b.login(authorizeQuery(clientID, webRedirect))
+		b.login(authorizeQuery(clientID, webRedirect, "resource", testImages))
+		return b, clientID, b.authorize(authorizeQuery(clientID, webRedirect, "prompt", "consent"))
+	}
+	t.Run("denied on page 3", func(t *testing.T) {
+		b, clientID, v := again(t)
+		v = b.answer(v, "/consent", "decision", "allow", "provider", "local")
+		v = b.answer(v, "/signin", "username", "alice", "password", "secret")
+		if v = b.answer(v, "/consent", "decision", "deny"); v.Away.Query().Get("error") != codeAccessDenied {
+			t.Fatalf("sent to %v", v.Away)
+		}
+		v = b.authorize(authorizeQuery(clientID, webRedirect))
+		if v.URL == nil || v.URL.Path != "/authorize" {
+			t.Fatalf("page 1 is left out: %v %v", v.URL, v.Away)
+		}
+		v = b.answer(v, "/consent", "decision", "allow", "provider", "local")
+		if v = b.answer(v, "/signin", "username", "alice", "password", "secret"); v.URL == nil || v.URL.Path != "/consent" {
+			t.Fatalf("page 3 is left out: %v %v", v.URL, v.Away)
+		}
+		if v = b.authorize(authorizeQuery(clientID, webRedirect, "resource", testImages)); v.URL.Path != "/signin" {
+			t.Errorf("what was not denied is asked for: %v", v.URL)
+		}
+	})
+	t.Run("cancelled on page 1", func(t *testing.T) {
+		b, clientID, v := again(t)
+		if v = b.answer(v, "/consent", "decision", "cancel"); v.Away.Query().Get("error") != codeAccessDenied {
+			t.Fatalf("sent to %v", v.Away)
+		}
+		if v = b.authorize(authorizeQuery(clientID, webRedirect)); v.URL == nil || v.URL.Path != "/authorize" {
+			t.Errorf("page 1 is left out: %v %v", v.URL, v.Away)
+		}
+	})
+}

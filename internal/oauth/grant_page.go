@@ -63,6 +63,7 @@ func (s *Server) decideGrant(w http.ResponseWriter, r *http.Request, sealer *sea
 	case l == nil: // a second click
 		s.seeOther(w, r, answer)
 	case !allow:
+		s.forget(w, r, sealer, tx, l.Person)
 		s.record((&event{
 			name: "consent", decision: decisionDeny, reason: "The person denied it.", clientID: c.ID, clientName: c.Name, resource: tx.Request.Resource,
 		}).of(l.Person))

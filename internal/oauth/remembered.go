@@ -116,10 +116,40 @@ func (s *Server) remember(w http.ResponseWriter, r *http.Request, sealer *seal.S
 	entry := remembered{
 		Where: shortDigest(c.ID, to.host()), What: shortDigest(tx.Request.Resource), Provider: tx.Provider, Expires: now.Add(rememberedTTL).Unix(),
 	}
-	list := slices.DeleteFunc(s.readRemembered(r, sealer), func(e remembered) bool { return e.Where == entry.Where && e.What == entry.What })
+	list, _ := without(s.readRemembered(r, sealer), entry.Where, entry.What)
 	if list = append(list, entry); len(list) > maxRemembered {
 		list = list[len(list)-maxRemembered:]
 	}
+	s.writeRemembered(w, sealer, list)
+}
+
+// forget takes back what the person allowed on both pages before, since they have denied it now.
+func (s *Server) forget(w http.ResponseWriter, r *http.Request, sealer *seal.Sealer, tx *transaction, p *identity.Person) {
+	if err := s.cfg.Store.Delete(r.Context(), kindConsent, consentID(tx, p)); err != nil {
+		s.log.Error("a person's consent could not be taken back", zap.Error(err))
+	}
+	s.forgetHere(w, r, sealer, tx)
+}
+
+// forgetHere takes back what this browser remembers of page 1.
+func (s *Server) forgetHere(w http.ResponseWriter, r *http.Request, sealer *seal.Sealer, tx *transaction) {
+	to, err := parseRedirect(tx.Request.Redirect)
+	if err != nil {
+		return
+	}
+	if list, found := without(s.readRemembered(r, sealer), shortDigest(tx.Request.Client, to.host()), shortDigest(tx.Request.Resource)); found {
+		s.writeRemembered(w, sealer, list)
+	}
+}
+
+// without takes an answer out of those that a browser remembers, and reports whether it was among them.
+func without(list []remembered, where, what string) ([]remembered, bool) {
+	left := slices.DeleteFunc(slices.Clone(list), func(e remembered) bool { return e.Where == where && e.What == what })
+	return left, len(left) < len(list)
+}
+
+// writeRemembered replaces what this browser remembers.
+func (s *Server) writeRemembered(w http.ResponseWriter, sealer *seal.Sealer, list []remembered) {
 	plain, err := json.Marshal(list)
 	if err != nil {
 		return
