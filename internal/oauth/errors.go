@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Error codes of RFC 6749 (sections 4.1.2.1 and 5.2), RFC 7591 (section 3.2.2), RFC 8707 (section 2) and OpenID Connect
+// Error codes of RFC 6749 (sections 4.1.2.1 and 5.2), RFC 7009 (section 2.2.1), RFC 7591 (section 3.2.2), RFC 8707 (section 2) and OpenID Connect
 // Core (section 3.1.2.6).
 const (
 	codeAccessDenied            = "access_denied"
@@ -28,6 +28,7 @@ const (
 	codeUnauthorizedClient      = "unauthorized_client"
 	codeUnsupportedGrantType    = "unsupported_grant_type"
 	codeUnsupportedResponseType = "unsupported_response_type"
+	codeUnsupportedTokenType    = "unsupported_token_type"
 )
 
 // protocolError is an error that a client is told about in the words of OAuth.

@@ -42,8 +42,12 @@ func (s *Server) revokeToken(r *http.Request) (*issue, error) {
 	if is.grantID, err = s.grantOf(r.Context(), c, token); err != nil {
 		return is, err
 	}
-	if is.grantID == "" || strings.HasPrefix(is.grantID, machineGrant) {
+	if is.grantID == "" {
 		return is, nil
+	}
+	if strings.HasPrefix(is.grantID, machineGrant) {
+		// Nothing is kept of it that could end; to say that it was revoked would be a lie.
+		return is, refuse(codeUnsupportedTokenType, "A token of client_credentials can't be revoked. It ends when it expires.")
 	}
 	if err := s.Revoke(r.Context(), is.grantID); err != nil {
 		return is, unavailable(err)

@@ -36,7 +36,7 @@ func TestTokensThatAreNotRevoked(t *testing.T) {
 		"another client's refresh token": {"client_id": {other}, "token": {a.Refresh}},
 		"another client's access token":  {"client_id": {other}, "token": {a.Access}},
 		"made up":                        {"client_id": {clientID}, "token": {"abc"}},
-		"a machine's":                    {"client_id": {"ci-bot"}, "client_secret": {"bot-secret"}, "token": {bot.Access}},
+		"a machine's, by another client": {"client_id": {clientID}, "token": {bot.Access}},
 	} {
 		if res := f.post("/revoke", form); res.StatusCode != http.StatusOK {
 			t.Errorf("%s: %s", name, res.Status)
@@ -54,11 +54,22 @@ func TestTokensThatAreNotRevoked(t *testing.T) {
 		"unknown client": {url.Values{"client_id": {"nobody"}, "token": {a.Refresh}}, 401},
 		"wrong secret":   {url.Values{"client_id": {"portal"}, "client_secret": {"x"}, "token": {a.Refresh}}, 401},
 		"no token":       {url.Values{"client_id": {clientID}}, 400},
+		"a machine's":    {url.Values{"client_id": {"ci-bot"}, "client_secret": {"bot-secret"}, "token": {bot.Access}}, 400},
 		"two tokens":     {url.Values{"client_id": {clientID}, "token": {a.Refresh, a.Access}}, 400},
 	} {
 		if got := f.read(f.post("/revoke", tc.form)); got.Status != tc.status {
 			t.Errorf("%s: %+v", name, got)
 		}
+	}
+}
+
+// RFC 7009 section 2.2.1: what can't be revoked is not said to have been.
+func TestAMachineIsToldThatItsTokenLivesOn(t *testing.T) {
+	f := newFixture(t, nil)
+	form := url.Values{"client_id": {"ci-bot"}, "client_secret": {"bot-secret"}, "grant_type": {"client_credentials"}}
+	form.Set("token", f.read(f.post("/token", form)).Access)
+	if a := f.read(f.post("/revoke", form)); a.Status != http.StatusBadRequest || a.Error != codeUnsupportedTokenType {
+		t.Errorf("got %+v", a)
 	}
 }
 
