@@ -3,6 +3,7 @@ package oauth
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/url"
 	"time"
 
@@ -87,9 +88,9 @@ type Config struct {
 	// Consent says when a person is asked again.
 	Consent Consent
 
-	// AccessTTL is the lifetime of an access token. Default 1 hour.
+	// AccessTTL is the lifetime of an access token, at least 1 second. Default 1 hour.
 	AccessTTL time.Duration
-	// RefreshTTL is how long a refresh token lives unused. Default 30 days.
+	// RefreshTTL is how long a refresh token lives unused, at least as long as an access token. Default 30 days.
 	RefreshTTL time.Duration
 	// RefreshGrace is how long the previous generation of a refresh token goes on working after a
 	// token of the next one was used. Default 2 minutes.
@@ -115,6 +116,9 @@ type Config struct {
 	// Pages draws what a person sees. Default pages.New().
 	Pages *pages.Pages
 }
+
+// minAccessTTL is the shortest life of an access token: clients are told it in whole seconds, and throw away what lives for none.
+const minAccessTTL = time.Second
 
 // prepare fills in the defaults and checks what can be checked; it returns the issuer.
 func (c *Config) prepare() (*url.URL, error) {
@@ -146,6 +150,12 @@ func (c *Config) prepare() (*url.URL, error) {
 		if *d.value == 0 {
 			*d.value = d.def
 		}
+	}
+	if c.AccessTTL < minAccessTTL {
+		return nil, fmt.Errorf("oauth: access tokens have to live for %v or longer, not %v", minAccessTTL, c.AccessTTL)
+	}
+	if c.RefreshTTL < c.AccessTTL {
+		return nil, fmt.Errorf("oauth: refresh tokens have to live as long as access tokens (%v) or longer, not %v", c.AccessTTL, c.RefreshTTL)
 	}
 	c.MaxStale = max(c.MaxStale, c.IdentityRefresh)
 	if c.Now == nil {

@@ -28,6 +28,8 @@ func TestConfigurationsThatAreRefused(t *testing.T) {
 		"no sealer":               {func(c *Config) { c.Sealer = nil }, "Sealer"},
 		"a default that is none":  {func(c *Config) { c.DefaultResource = "github" }, "default resource"},
 		"negative time":           {func(c *Config) { c.RefreshGrace = -time.Second }, "negative"},
+		"tokens born expired":     {func(c *Config) { c.AccessTTL = 500 * time.Millisecond }, "1s or longer"},
+		"refresh that is no use":  {func(c *Config) { c.RefreshTTL = time.Minute }, "refresh tokens have to live as long as access tokens (1h0m0s)"},
 		"a provider twice":        {func(c *Config) { c.Providers = []identity.Provider{newLocalProvider(), newLocalProvider()} }, "twice"},
 		"a bad static client":     {func(c *Config) { c.Static = []StaticClient{{ID: "a"}} }, "static client a"},
 	} {
