@@ -29,14 +29,32 @@ var (
 	errRedirectSyntax   = errors.New("a redirect URI has to be absolute, of printable characters, without fragment and user info, and not too long")
 	errRedirectHTTP     = errors.New("a redirect URI with http has to name localhost, 127.0.0.1 or [::1]")
 	errRedirectScheme   = errors.New("a redirect URI can't have this scheme")
+	errRedirectQuery    = errors.New("a redirect URI can't have a parameter that the answer brings, such as code or state")
 	errRedirectMismatch = errors.New("the redirect URI is not one that the client has registered")
 )
 
-// refusedSchemes are those by which a browser, or the system behind it, would run, read or send something.
+// refusedSchemes are those by which a browser, or the system behind it, would run, read, send or install something, or open a
+// connection. RFC 8252 section 7.1 would have a scheme be a domain turned around, with a dot in it; too many clients have one
+// without (cursor, vscode), so it is the schemes known to belong to somebody else that are refused.
 var refusedSchemes = []string{
-	"about", "blob", "chrome", "data", "file", "filesystem", "ftp", "intent", "jar", "javascript", "livescript", "mailto", "mhtml", "mocha",
-	"ms-msdt", "resource", "search", "search-ms", "shell", "sms", "ssh", "tel", "vbscript", "view-source", "ws", "wss", "wyciwyg",
+	// Of browsers.
+	"about", "blob", "brave", "chrome", "content", "data", "devtools", "edge", "file", "filesystem", "intent", "jar", "javascript", "livescript",
+	"mhtml", "mocha", "moz-extension", "opera", "resource", "safari-web-extension", "vbscript", "view-source", "vivaldi", "ws", "wss", "wyciwyg",
+	// Of files and programs elsewhere.
+	"afp", "cifs", "dav", "davs", "dict", "ftp", "ftps", "git", "gopher", "imap", "irc", "ircs", "ldap", "ldaps", "magnet", "news", "nfs", "nntp", "rdp",
+	"rlogin", "rsync", "scp", "sftp", "smb", "ssh", "svn", "telnet", "tn3270", "vnc", "webcal", "webdav",
+	// Of messages and calls.
+	"callto", "facetime", "facetime-audio", "mailto", "mms", "sip", "sips", "sms", "smsto", "tel",
+	// Of operating systems and their shops.
+	"android-app", "help", "market", "package", "search", "search-ms", "shell", "x-man-page",
 }
+
+// refusedPrefixes begin families of such schemes.
+var refusedPrefixes = []string{"chrome-", "itms", "microsoft-edge", "ms-", "x-apple"}
+
+// answerParams are the parameters of an answer (OAuth 2.1 section 4.1.2, RFC 9207 section 2). In a redirect URI of somebody's
+// choice they would come first, and many clients take the first.
+var answerParams = []string{"code", "error", "error_description", "error_uri", "iss", "state"}
 
 // redirect is a redirect URI that has passed parseRedirect.
 type redirect struct {
@@ -59,6 +77,13 @@ func parseRedirect(raw string) (redirect, error) {
 			return redirect{}, errRedirectSyntax
 		}
 	}
+	query, err := url.ParseQuery(u.RawQuery)
+	if err != nil {
+		return redirect{}, errRedirectSyntax
+	}
+	if slices.ContainsFunc(answerParams, query.Has) {
+		return redirect{}, errRedirectQuery
+	}
 	r := redirect{raw: raw, url: u}
 	switch u.Scheme {
 	case "https", "http":
@@ -72,12 +97,18 @@ func parseRedirect(raw string) (redirect, error) {
 		}
 	default:
 		// scheme:/path (RFC 8252 section 7.1) or scheme://host/path; scheme:text is how the dangerous ones look.
-		if u.Opaque != "" || slices.Contains(refusedSchemes, u.Scheme) {
+		if u.Opaque != "" || refusedScheme(u.Scheme) {
 			return redirect{}, errRedirectScheme
 		}
 		r.kind = redirectCustom
 	}
 	return r, nil
+}
+
+// refusedScheme reports whether a scheme is known to be no client's.
+func refusedScheme(scheme string) bool {
+	return slices.Contains(refusedSchemes, scheme) ||
+		slices.ContainsFunc(refusedPrefixes, func(prefix string) bool { return strings.HasPrefix(scheme, prefix) })
 }
 
 // isLoopback reports whether host means this very computer, whoever reads it.

@@ -23,6 +23,8 @@ func TestParseRedirect(t *testing.T) {
 		{"IPv6 loopback", "http://[::1]:8080/callback", nil, redirectLoopback},
 		{"https on loopback proves nothing", "https://localhost:3000/cb", nil, redirectLoopback},
 		{"an app with a host", "cursor://anysphere.cursor-mcp/oauth/callback", nil, redirectCustom},
+		{"an app without a dot", "vscode://vscode.github-authentication/did-authenticate?windowid=1", nil, redirectCustom},
+		{"a parameter like one of ours", "https://a.example/cb?state_code=1&codes=2", nil, redirectWeb},
 		{"an app named by its domain", "com.example.app:/oauth", nil, redirectCustom},
 
 		{"nothing", "", errRedirectSyntax, 0},
@@ -61,6 +63,18 @@ func TestParseRedirect(t *testing.T) {
 		{"vbscript", "vbscript://x/y", errRedirectScheme, 0},
 		{"blob", "blob:https://a.example/x", errRedirectScheme, 0},
 		{"about", "about:blank", errRedirectScheme, 0},
+		{"a Windows share", "smb://evil.example/share", errRedirectScheme, 0},
+		{"settings of Windows", "ms-settings://network", errRedirectScheme, 0},
+		{"an extension of a browser", "chrome-extension://abcdef/cb", errRedirectScheme, 0},
+		{"a directory", "ldap://evil.example/dc=x", errRedirectScheme, 0},
+		{"a shop that installs", "itms-services://x?action=download-manifest", errRedirectScheme, 0},
+		{"settings of a Mac", "x-apple.systempreferences:/com.apple.preference", errRedirectScheme, 0},
+		{"a code of its own", "https://a.example/cb?code=x", errRedirectQuery, 0},
+		{"an encoded code", "https://a.example/cb?a=b&%63ode=x", errRedirectQuery, 0},
+		{"a state of its own", "http://127.0.0.1/cb?state=x", errRedirectQuery, 0},
+		{"an issuer of its own", "cursor://a/cb?iss=https://a.example", errRedirectQuery, 0},
+		{"an error of its own", "https://a.example/cb?error", errRedirectQuery, 0},
+		{"a query that two readers read differently", "https://a.example/cb?a=b;code=x", errRedirectSyntax, 0},
 		{"opaque custom", "urn:ietf:wg:oauth:2.0:oob", errRedirectScheme, 0},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
