@@ -224,10 +224,16 @@ func (g *gateway) url(path string) string { return "http://localhost:" + g.confi
 // token returns an access token of the machine client for a mount.
 func (g *gateway) token(mount string) string {
 	g.t.Helper()
-	if token := g.tokens[mount]; token != "" {
+	return g.tokenFor(g.url(mount))
+}
+
+// tokenFor returns an access token of the machine client for a resource.
+func (g *gateway) tokenFor(resource string) string {
+	g.t.Helper()
+	if token := g.tokens[resource]; token != "" {
 		return token
 	}
-	form := url.Values{"grant_type": {"client_credentials"}, "resource": {g.url(mount)}}
+	form := url.Values{"grant_type": {"client_credentials"}, "resource": {resource}}
 	r, err := http.NewRequest(http.MethodPost, g.url("/token"), strings.NewReader(form.Encode()))
 	if err != nil {
 		g.t.Fatal(err)
@@ -245,7 +251,7 @@ func (g *gateway) token(mount string) string {
 	if err := json.NewDecoder(res.Body).Decode(&answer); err != nil || answer.Token == "" {
 		g.t.Fatalf("no token: %s %v", res.Status, err)
 	}
-	g.tokens[mount] = answer.Token
+	g.tokens[resource] = answer.Token
 	return answer.Token
 }
 

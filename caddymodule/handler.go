@@ -127,7 +127,6 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		MaxAnswer:    h.MaxAnswer,
 		MaxTTL:       time.Duration(h.app.IdentityRefresh),
 		Observe:      h.Mode == "observe",
-		Mount:        h.Mount,
 		Logger:       h.logger,
 		NewRequestID: rand.Text,
 	})

@@ -71,7 +71,7 @@ func TestAPersonsAgentIsLetInRefreshedAndEndedWithItsGrant(t *testing.T) {
 	upstream := newUpstream(t)
 	g := startGateway(t, gatewayConfig{Site: mount("/mcp", upstream), Policy: "role member {\n allow * tools get_* list_*\n}\neveryone {\n allow * tools list_*\n}"})
 	client, got := g.login("/mcp", "alice", "wonderland")
-	g.tokens["/mcp"] = got.Access
+	g.tokens[g.url("/mcp")] = got.Access
 	if _, list := g.call("/mcp", "tools/list", "{}"); !strings.Contains(list, "list_files") || strings.Contains(list, "get_weather") || strings.Contains(list, "delete") {
 		t.Errorf("alice sees %s", list)
 	}
@@ -82,7 +82,7 @@ func TestAPersonsAgentIsLetInRefreshedAndEndedWithItsGrant(t *testing.T) {
 	g.post("/token", "application/x-www-form-urlencoded", url.Values{
 		"grant_type": {"refresh_token"}, "refresh_token": {got.Refresh}, "client_id": {client}, "resource": {g.url("/mcp")},
 	}.Encode(), &refreshed)
-	g.tokens["/mcp"] = refreshed.Access
+	g.tokens[g.url("/mcp")] = refreshed.Access
 
 	// A grant, and what was granted, outlives a reload; streams are opened anew.
 	if err := g.load(); err != nil {

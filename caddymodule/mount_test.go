@@ -101,6 +101,40 @@ func TestFoldSeesThroughEveryDisguiseOfAMount(t *testing.T) {
 	}
 }
 
+func TestAHandleOfOneSiteOpensAtNoOther(t *testing.T) {
+	upstream := newUpstream(t)
+	upstream.answer = func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Mcp-Session-Id", "made-up-for-the-other")
+		answerRPC(w, r)
+	}
+	g := startGateway(t, gatewayConfig{Site: mount("/mcp", upstream)})
+	own := "localhost:" + g.config.Port
+	other := "other." + own
+	g.config.Rest = "http://" + other + " {\n" + mount("/mcp", upstream) + "}\n"
+	if err := g.load(); err != nil {
+		t.Fatal(err)
+	}
+	list := func(host, session string) *http.Response {
+		r := g.request(http.MethodPost, "/mcp", `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`)
+		r.Host = host
+		if host == other {
+			r.Header.Set("Authorization", "Bearer "+g.tokenFor("http://"+other+"/mcp"))
+		}
+		if session != "" {
+			r.Header.Set("Mcp-Session-Id", session)
+		}
+		res, _ := g.do(r)
+		return res
+	}
+	session := list(own, "").Header.Get("Mcp-Session-Id")
+	if res := list(own, session); session == "" || res.StatusCode != http.StatusOK {
+		t.Errorf("where it is from: %s", res.Status)
+	}
+	if res := list(other, session); res.StatusCode != http.StatusNotFound {
+		t.Errorf("on another site: %s", res.Status)
+	}
+}
+
 func FuzzFold(f *testing.F) {
 	for _, seed := range []string{"/github", "/%2567ithub", `/a\..\b;c`, "", "%", "/%00%zz//../.."} {
 		f.Add(seed)

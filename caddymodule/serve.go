@@ -160,9 +160,10 @@ func (h *Handler) serveCaller(w http.ResponseWriter, r *http.Request, at *seat, 
 	// A copy of the answer that breaks off panics, and is recorded like any other.
 	defer record.finish()
 	caller := guard.Caller{
-		Subject: newLiveCaller(h.app, r, at.resource, access).subject,
-		Grant:   access.GrantID,
-		Client:  access.ClientID,
+		Subject:  newLiveCaller(h.app, r, at.resource, access).subject,
+		Grant:    access.GrantID,
+		Client:   access.ClientID,
+		Resource: at.resource.URL,
 	}
 	err := h.guard.Serve(&record.outcome, w, r, caller, func(w http.ResponseWriter, out *http.Request) error {
 		if !longLived(out) {

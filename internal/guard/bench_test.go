@@ -34,7 +34,7 @@ func benchGuard(b *testing.B) (*Guard, Caller) {
 	p := compile(b, benchPolicy())
 	n := 0
 	g, err := New(Config{
-		Server: "files", Mount: "/files",
+		Server:       "files",
 		Policy:       func() *policy.Policy { return p },
 		Sealer:       func() (*seal.Sealer, error) { return testSealer, nil },
 		NewRequestID: func() string { n++; return "01JABCDEFGHJKMNPQRSTVWXYZ0" },
@@ -43,7 +43,7 @@ func benchGuard(b *testing.B) (*Guard, Caller) {
 		b.Fatal(err)
 	}
 	s := &policy.Subject{ID: "workos:alice", Email: "alice@example.com", Org: "org_1", Roles: []string{"member"}}
-	return g, Caller{Subject: func() *policy.Subject { return s }, Grant: "g", Client: "client"}
+	return g, Caller{Subject: func() *policy.Subject { return s }, Grant: "g", Client: "client", Resource: "https://mcp.example.com/files"}
 }
 
 // blank is a ResponseWriter that throws away what it is given.

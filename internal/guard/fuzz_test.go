@@ -19,7 +19,7 @@ func fuzzGuard(tb testing.TB) (*Guard, Caller) {
 	tb.Helper()
 	p := compile(tb, testPolicy)
 	g, err := New(Config{
-		Server: "files", Mount: "/files", MaxBody: 1 << 20, MaxAnswer: 1 << 20,
+		Server: "files", MaxBody: 1 << 20, MaxAnswer: 1 << 20,
 		Policy: func() *policy.Policy { return p }, Sealer: func() (*seal.Sealer, error) { return testSealer, nil },
 		NewRequestID: func() string { return "req" },
 	})

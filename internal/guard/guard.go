@@ -41,8 +41,7 @@ type Config struct {
 	MaxAnswer int64         // bytes of a JSON answer, and of one event of a stream; 0 is DefaultMaxAnswer
 	MaxTTL    time.Duration // the longest ttlMs a client is told; 0 is DefaultMaxTTL
 
-	Observe      bool   // what the policy denies is reported and let pass
-	Mount        string // handles are bound to it
+	Observe      bool // what the policy denies is reported and let pass
 	Logger       *zap.Logger
 	NewRequestID func() string // nil: random text
 }
@@ -53,7 +52,12 @@ type Caller struct {
 	// so that a changed role is felt on an open stream; nil from it denies everything.
 	Subject func() *policy.Subject
 
-	Grant, Client string // ids. Handles are bound to the subject's ID, Client and the mount
+	Grant, Client string // ids
+
+	// Resource is the public URL of the endpoint that the request came to. Handles are
+	// bound to the subject's ID, Client, the server's name and Resource: whoever runs
+	// one server can't make them for another, though both have the same path.
+	Resource string
 }
 
 // Decisions, as an Outcome names them.

@@ -81,6 +81,7 @@ type rig struct {
 	policy  atomic.Pointer[policy.Policy]
 	subject atomic.Pointer[policy.Subject]
 	client  string
+	site    string
 
 	mu       sync.Mutex
 	answer   http.HandlerFunc // of the upstream
@@ -103,12 +104,12 @@ type received struct {
 func newRig(t *testing.T, answer http.HandlerFunc, edit ...func(*Config)) *rig {
 	t.Helper()
 	core, logs := observer.New(zap.DebugLevel)
-	g := &rig{t: t, answer: answer, logs: logs, client: "client-a"}
+	g := &rig{t: t, answer: answer, logs: logs, client: "client-a", site: "https://a.example"}
 	g.ended.L = &g.mu
 	g.policy.Store(compile(t, testPolicy))
 	g.subject.Store(&policy.Subject{ID: "workos:alice", Roles: []string{"member"}})
 	cfg := Config{
-		Server: "files", Mount: "/files", Logger: zap.New(core),
+		Server: "files", Logger: zap.New(core),
 		Policy:       g.policy.Load,
 		Sealer:       func() (*seal.Sealer, error) { return testSealer, nil },
 		NewRequestID: func() string { return "req-1" },
@@ -153,7 +154,7 @@ func (g *rig) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		proxy.ServeHTTP(w, r)
 		return err
 	}
-	c := Caller{Subject: g.subject.Load, Grant: "grant", Client: g.client}
+	c := Caller{Subject: g.subject.Load, Grant: "grant", Client: g.client, Resource: g.site + "/files"}
 	if err := g.guard.Serve(&out, w, r, c, next); err != nil && r.Context().Err() == nil {
 		g.t.Logf("guard: %v", err)
 	}

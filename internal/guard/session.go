@@ -26,15 +26,20 @@ const maxHandle = 8 << 10
 // are not the caller's.
 var errSealer = errors.New("no sealer")
 
-// holder returns what handles of this caller are bound to: the person, the client
-// and the mount. Lengths keep one part from running into the next.
+// holder returns what handles of this caller are bound to: the person, the client,
+// the server and its public URL. Lengths keep one part from running into the next.
 func (x *exchange) holder() string {
 	if x.holderText == "" {
 		var id string
 		if s := x.caller.Subject(); s != nil {
 			id = s.ID
 		}
-		x.holderText = strconv.Itoa(len(id)) + ":" + id + strconv.Itoa(len(x.caller.Client)) + ":" + x.caller.Client + x.g.cfg.Mount
+		var b []byte
+		for _, part := range [...]string{id, x.caller.Client, x.g.cfg.Server} {
+			b = append(strconv.AppendInt(b, int64(len(part)), 10), ':')
+			b = append(b, part...)
+		}
+		x.holderText = string(append(b, x.caller.Resource...))
 	}
 	return x.holderText
 }

@@ -32,7 +32,7 @@ func withSession(rev, handle string) http.Header {
 	return h
 }
 
-func TestASessionIsOfOneCallerAtOneMount(t *testing.T) {
+func TestASessionIsOfOneCallerAtOneServer(t *testing.T) {
 	const ping = `{"jsonrpc":"2.0","id":2,"method":"ping"}`
 	for _, rev := range allRevisions[:3] {
 		g := newRig(t, nil)
@@ -84,7 +84,12 @@ func TestASessionIsOfOneCallerAtOneMount(t *testing.T) {
 		if got := uses(); got != 200 {
 			t.Errorf("%s: one's own with other roles: %d", rev, got)
 		}
-		other := newRig(t, jsonAnswer(200, `{"jsonrpc":"2.0","id":2,"result":{}}`), func(c *Config) { c.Mount = "/other" })
+		g.site = "https://b.example"
+		if got := uses(); got != 404 {
+			t.Errorf("%s: on another site: %d", rev, got)
+		}
+		g.site = "https://a.example"
+		other := newRig(t, jsonAnswer(200, `{"jsonrpc":"2.0","id":2,"result":{}}`), func(c *Config) { c.Server = "other" })
 		other.send(http.MethodPost, withSession(rev, handle), ping).wantError(t, 404, -32001)
 		for _, made := range []string{"upstream-session-1", "x", handle + "x", handle[:len(handle)-1], strings.ToUpper(handle), ""} {
 			g.send(http.MethodPost, withSession(rev, made), ping).wantError(t, 404, -32001)
