@@ -9,6 +9,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/upstream"
 )
@@ -42,12 +43,34 @@ func (h *Handler) provisionProxy(ctx caddy.Context) error {
 	if err := h.checkHeaderUp(); err != nil {
 		return err
 	}
+	inner, err := h.loadTransport(ctx)
+	if err != nil {
+		return err
+	}
+	// The proxy takes a transport that it finds, and begins its health checks with it right away.
+	proxy.Transport = wrapTransport(inner, h.headersUp())
 	if err := proxy.Provision(ctx); err != nil {
 		return err
 	}
 	h.proxying = true
-	proxy.Transport = wrapTransport(proxy.Transport, h.headersUp())
 	return nil
+}
+
+// loadTransport loads the transport of the reverse proxy, as that would do it.
+func (h *Handler) loadTransport(ctx caddy.Context) (http.RoundTripper, error) {
+	if h.ReverseProxy.TransportRaw == nil {
+		plain := new(reverseproxy.HTTPTransport)
+		return plain, plain.Provision(ctx)
+	}
+	module, err := ctx.LoadModule(h.ReverseProxy, "TransportRaw")
+	if err != nil {
+		return nil, err
+	}
+	inner, ok := module.(http.RoundTripper)
+	if !ok {
+		return nil, fmt.Errorf("module %T is no transport", module)
+	}
+	return inner, nil
 }
 
 // headersUp lists the fields that header_up touches.

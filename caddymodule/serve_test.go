@@ -291,6 +291,26 @@ func TestFailuresOfTheServerAre502WithARequestID(t *testing.T) {
 	}
 }
 
+func TestHealthChecksAreTheProxysOwn(t *testing.T) {
+	upstream := newUpstream(t)
+	upstream.answer = func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/healthz" {
+			w.WriteHeader(http.StatusTeapot)
+			return
+		}
+		answerRPC(w, r)
+	}
+	g := startGateway(t, gatewayConfig{Site: mount("/mcp", upstream, "health_uri /healthz", "health_interval 20ms", "health_status 418",
+		"health_headers {", "Host mcp.internal", "}")})
+	eventually(t, "a health check", func() bool { return len(upstream.requests()) > 0 })
+	if check := upstream.last(t); check.URL.Path != "/healthz" || check.Host != "mcp.internal" {
+		t.Errorf("the check asks %s of %s", check.URL, check.Host)
+	}
+	if res, body := g.call("/mcp", "tools/list", "{}"); res.StatusCode != http.StatusOK {
+		t.Errorf("%s %s", res.Status, body)
+	}
+}
+
 func TestABrokenAnswerIsNotTakenForAWholeOne(t *testing.T) {
 	upstream := newUpstream(t)
 	upstream.answer = func(w http.ResponseWriter, _ *http.Request) {

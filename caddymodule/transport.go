@@ -7,6 +7,7 @@ import (
 	"net/url"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 )
 
@@ -44,6 +45,9 @@ func (t *transport) hostOf(r *http.Request) string {
 // RoundTrip implements http.RoundTripper. The request is the proxy's own copy, made for this attempt, so it is changed in
 // place.
 func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Context().Value(caddyhttp.VarsCtxKey) == nil {
+		return t.RoundTripper.RoundTrip(r) // a health check: no request of Caddy's server is without its variables
+	}
 	if !t.keepVia {
 		delete(r.Header, "Via")
 	}
