@@ -48,6 +48,7 @@ type sealer interface {
 type filter struct {
 	view    *policy.View
 	observe bool
+	scoped  bool  // what may be cached says for whom, or it may be for all
 	maxTTL  int64 // milliseconds
 	sealer  sealer
 

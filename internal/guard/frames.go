@@ -20,15 +20,16 @@ const hiddenUpdate = dropped("an update of a resource that is hidden")
 // returns is valid until f is used again.
 func (x *exchange) screen(f *filter, msg []byte) ([]byte, frame, error) {
 	view, observe := x.rights()
-	if out, fr, err := x.g.memo.recall(f, x, view, observe, msg); err != nil || out != nil {
+	r := rights{view, observe, x.rev.eras() == modern}
+	if out, fr, err := x.g.memo.recall(f, x, r, msg); err != nil || out != nil {
 		x.out.Filtered += fr.filtered
 		return out, fr, err
 	}
-	f.view, f.observe, f.maxTTL, f.sealer = view, observe, x.g.cfg.MaxTTL.Milliseconds(), x
+	f.view, f.observe, f.scoped, f.maxTTL, f.sealer = r.view, r.observe, r.scoped, x.g.cfg.MaxTTL.Milliseconds(), x
 	out, fr, err := f.message(msg)
 	if err == nil {
 		x.out.Filtered += fr.filtered
-		x.g.memo.keep(view, observe, msg, out, &fr)
+		x.g.memo.keep(r, msg, out, &fr)
 	}
 	return out, fr, err
 }

@@ -12,53 +12,98 @@ import (
 
 func TestWhatIsKeptKeepsItsBytes(t *testing.T) {
 	g := newRig(t, nil, func(c *Config) { c.MaxTTL = time.Minute })
-	for _, c := range []struct{ name, in, want string }{
+	for _, c := range []struct {
+		name, in, want string
+		list           bool // which does not say for whom it may be kept
+	}{
 		{"nothing to leave out",
 			"{ \"jsonrpc\":\"2.0\", \"id\" :1,\n\"result\":{\"tools\" : [ {\"name\":\"shown_a\",\"x\":1e400 , \"é\":\"\\u00e9\\ud800\"} ,\t{\"name\":\"echo\"}], \"more\":[1,2.50], \"_meta\":{} } }",
-			""},
+			"", true},
 		{"the first left out",
 			`{"jsonrpc":"2.0","id":1,"result":{"a":9007199254740993,"tools":[ {"name":"x"}, {"name":"echo","n":9007199254740993} , {"name":"shown_a"} ],"b":0.10}}`,
-			`{"jsonrpc":"2.0","id":1,"result":{"a":9007199254740993,"tools":[{"name":"echo","n":9007199254740993} , {"name":"shown_a"} ],"b":0.10}}`},
+			`{"jsonrpc":"2.0","id":1,"result":{"a":9007199254740993,"tools":[{"name":"echo","n":9007199254740993} , {"name":"shown_a"} ],"b":0.10}}`, true},
 		{"the middle left out",
 			`{"jsonrpc":"2.0","id":1,"result":{"tools":[ {"name":"echo"} , {"name":"x"}, {"name":"y"} ,{"name":"shown_a"} ]}}`,
-			`{"jsonrpc":"2.0","id":1,"result":{"tools":[ {"name":"echo"},{"name":"shown_a"} ]}}`},
+			`{"jsonrpc":"2.0","id":1,"result":{"tools":[ {"name":"echo"},{"name":"shown_a"} ]}}`, true},
 		{"the last left out",
 			`{"jsonrpc":"2.0","id":1,"result":{"tools":[ {"name":"echo"} , {"name":"x"} ]}}`,
-			`{"jsonrpc":"2.0","id":1,"result":{"tools":[ {"name":"echo"}]}}`},
+			`{"jsonrpc":"2.0","id":1,"result":{"tools":[ {"name":"echo"}]}}`, true},
 		{"all left out",
 			`{"jsonrpc":"2.0","id":1,"result":{"tools":[ {"name":"x"} , {"name":"y"} ],"resultType":"complete"}}`,
-			`{"jsonrpc":"2.0","id":1,"result":{"tools":[],"resultType":"complete"}}`},
-		{"null for an empty list", `{"jsonrpc":"2.0","id":1,"result":{"tools":null,"nextCursor":null}}`, ""},
-		{"the empty string for no other page", `{"jsonrpc":"2.0","id":1,"result":{"tools":[],"nextCursor" : ""}}`, ""},
+			`{"jsonrpc":"2.0","id":1,"result":{"tools":[],"resultType":"complete"}}`, true},
+		{"null for an empty list", `{"jsonrpc":"2.0","id":1,"result":{"tools":null,"nextCursor":null}}`, "", true},
+		{"the empty string for no other page", `{"jsonrpc":"2.0","id":1,"result":{"tools":[],"nextCursor" : ""}}`, "", true},
 		{"the hints of caches",
 			`{"jsonrpc":"2.0","id":1,"result":{"ttlMs":3600000,"cacheScope":"public","tools":[],"resultType":"complete"}}`,
-			`{"jsonrpc":"2.0","id":1,"result":{"ttlMs":60000,"cacheScope":"private","tools":[],"resultType":"complete"}}`},
-		{"hints that may stay", `{"jsonrpc":"2.0","id":1,"result":{"ttlMs":6e4,"cacheScope":"private","tools":[]}}`, ""},
+			`{"jsonrpc":"2.0","id":1,"result":{"ttlMs":60000,"cacheScope":"private","tools":[],"resultType":"complete"}}`, false},
+		{"hints that may stay", `{"jsonrpc":"2.0","id":1,"result":{"ttlMs":6e4,"cacheScope":"private","tools":[]}}`, "", false},
 		{"hints that are none",
 			`{"jsonrpc":"2.0","id":1,"result":{"ttlMs":"1","cacheScope":["public"],"tools":[]}}`,
-			`{"jsonrpc":"2.0","id":1,"result":{"ttlMs":0,"cacheScope":"private","tools":[]}}`},
+			`{"jsonrpc":"2.0","id":1,"result":{"ttlMs":0,"cacheScope":"private","tools":[]}}`, false},
 		{"the hints of a resource",
 			`{"jsonrpc":"2.0","id":1,"result":{"contents":[{"uri":"docs://shown/a","text":"t"}],"cacheScope":"public","ttlMs":1}}`,
-			`{"jsonrpc":"2.0","id":1,"result":{"contents":[{"uri":"docs://shown/a","text":"t"}],"cacheScope":"private","ttlMs":1}}`},
+			`{"jsonrpc":"2.0","id":1,"result":{"contents":[{"uri":"docs://shown/a","text":"t"}],"cacheScope":"private","ttlMs":1}}`, false},
 		{"a result of a tool",
-			`{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"\ud800 lone"}],"structuredContent":{"tools":[{"name":"free text"}],"Tools":1,"a":1,"a":2}}}`, ""},
-		{"an error", `{"jsonrpc":"2.0","id":1,"error":{"code":-32000,"message":"m","data":{"a":[{"tools":[]}]}}}`, ""},
-		{"an id with escapes in it", `{"jsonrpc":"2.0","id":1,"result":{"\u0061":"\/"}}`, ""},
+			`{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"\ud800 lone"}],"structuredContent":{"tools":[{"name":"free text"}],"Tools":1,"a":1,"a":2}}}`, "", false},
+		{"an error", `{"jsonrpc":"2.0","id":1,"error":{"code":-32000,"message":"m","data":{"a":[{"tools":[]}]}}}`, "", false},
+		{"an id with escapes in it", `{"jsonrpc":"2.0","id":1,"result":{"\u0061":"\/"}}`, "", false},
 	} {
 		if c.want == "" {
 			c.want = c.in
 		}
 		for _, rev := range allRevisions {
 			t.Run(rev+"/"+c.name, func(t *testing.T) {
+				want := c.want
+				if c.list {
+					want = scoped(rev, want)
+				}
 				g.answers(jsonAnswer(200, c.in))
-				if r := g.post(rev, "tools/list", `{}`); r.body != c.want {
-					t.Errorf("JSON: got\n%s\nwant\n%s", r.body, c.want)
+				if r := g.post(rev, "tools/list", `{}`); r.body != want {
+					t.Errorf("JSON: got\n%s\nwant\n%s", r.body, want)
 				}
 				g.answers(sseAnswer(dataLines(c.in)+"\n", 9))
-				if got := events(g.post(rev, "tools/list", `{}`).body); len(got) != 1 || got[0] != c.want {
-					t.Errorf("SSE: got\n%q\nwant\n%s", got, c.want)
+				if got := events(g.post(rev, "tools/list", `{}`).body); len(got) != 1 || got[0] != want {
+					t.Errorf("SSE: got\n%q\nwant\n%s", got, want)
 				}
 			})
+		}
+	}
+}
+
+// scoped is what a revision gets of a list that does not say for whom it may be kept. The message ends with its result.
+func scoped(rev, message string) string {
+	if !isModern(rev) || strings.Contains(message, "cacheScope") {
+		return message
+	}
+	at := strings.LastIndexByte(message[:strings.LastIndexByte(message, '}')], '}')
+	return message[:at] + `,"cacheScope":"private"` + message[at:]
+}
+
+func TestWhatIsFilteredForOneIsNotKeptForAll(t *testing.T) {
+	g := newRig(t, nil)
+	for in, want := range map[string]string{
+		`{"result":{"tools":[{"name":"echo"}] },"id":1,"jsonrpc":"2.0"}`:                                      `{"result":{"tools":[{"name":"echo"}] ,"cacheScope":"private"},"id":1,"jsonrpc":"2.0"}`,
+		`{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"hidden_vault"}],"nextCursor":"","ttlMs":60000}}`: `{"jsonrpc":"2.0","id":1,"result":{"tools":[],"nextCursor":"","ttlMs":60000,"cacheScope":"private"}}`,
+		`{"jsonrpc":"2.0","id":1,"result":{"prompts":[]}}`:                                                    `{"jsonrpc":"2.0","id":1,"result":{"prompts":[],"cacheScope":"private"}}`,
+		`{"jsonrpc":"2.0","id":1,"result":{"resources":[]}}`:                                                  `{"jsonrpc":"2.0","id":1,"result":{"resources":[],"cacheScope":"private"}}`,
+		`{"jsonrpc":"2.0","id":1,"result":{"resourceTemplates":[]}}`:                                          `{"jsonrpc":"2.0","id":1,"result":{"resourceTemplates":[],"cacheScope":"private"}}`,
+		`{"jsonrpc":"2.0","id":1,"result":{"contents":[]}}`:                                                   `{"jsonrpc":"2.0","id":1,"result":{"contents":[],"cacheScope":"private"}}`,
+		`{"jsonrpc":"2.0","id":1,"result":{"cacheScope":"public","tools":[]}}`:                                `{"jsonrpc":"2.0","id":1,"result":{"cacheScope":"private","tools":[]}}`,
+		`{"jsonrpc":"2.0","id":1,"result":{"content":[]}}`:                                                    `{"jsonrpc":"2.0","id":1,"result":{"content":[]}}`,
+		`{"jsonrpc":"2.0","id":1,"result":{}}`:                                                                `{"jsonrpc":"2.0","id":1,"result":{}}`,
+	} {
+		g.answers(jsonAnswer(200, in))
+		if r := g.post("2026-07-28", "tools/list", `{}`); r.body != want {
+			t.Errorf("got\n%s\nwant\n%s", r.body, want)
+		}
+	}
+	// What is remembered for one revision is not what another gets.
+	g.answers(jsonAnswer(200, strings.Replace(string(toolList(100)), `"id":7`, `"id":1`, 1)))
+	for range 3 {
+		for _, rev := range allRevisions {
+			if r := g.post(rev, "tools/list", `{}`); r.status != 200 || strings.Contains(r.body, `"cacheScope":"private"`) != isModern(rev) {
+				t.Errorf("%s: %d %.80s…", rev, r.status, r.body)
+			}
 		}
 	}
 }
@@ -125,6 +170,7 @@ func TestTheMemoIsBoundedAndExact(t *testing.T) {
 	m := memo{seed: maphash.MakeSeed()}
 	p := compile(t, testPolicy)
 	view := p.View(&policy.Subject{Roles: []string{"member"}}, "files")
+	r := rights{view, false, false}
 	x := &exchange{g: &Guard{}, out: &Outcome{}}
 	f := new(filter)
 	f.view, f.maxTTL = view, 1000
@@ -137,23 +183,23 @@ func TestTheMemoIsBoundedAndExact(t *testing.T) {
 			t.Fatal(err)
 		}
 		before := len(m.order)
-		m.keep(view, false, msg, out, &fr)
+		m.keep(r, msg, out, &fr)
 		if len(m.order) > before {
 			t.Error("a list is remembered that came once")
 		}
-		m.keep(view, false, msg, out, &fr)
+		m.keep(r, msg, out, &fr)
 	}
 	for n := range 3 * memoPages {
 		keep(list(n+10, "7"))
 	}
-	if len(m.order) != memoPages || len(m.pages[rights{view, false}]) != memoPages {
+	if len(m.order) != memoPages || len(m.pages[r]) != memoPages {
 		t.Errorf("%d pages are remembered for the same rights", len(m.order))
 	}
 	last := 3*memoPages + 9
 	for _, id := range []string{"1", `"x"`, "-5"} {
 		want, _, _ := f.message(list(last, id))
 		want = append([]byte(nil), want...)
-		got, fr, err := m.recall(f, x, view, false, list(last, id))
+		got, fr, err := m.recall(f, x, r, list(last, id))
 		if err != nil || string(got) != string(want) || string(fr.id) != id || fr.filtered == 0 {
 			t.Errorf("id %s: recalled %.80s, %v", id, got, err)
 		}
@@ -165,10 +211,10 @@ func TestTheMemoIsBoundedAndExact(t *testing.T) {
 		return []byte(strings.TrimSuffix(s, "}") + `,"jsonrpc":"2.0","id":7}`)
 	}
 	keep(turned("one"))
-	if got, _, _ := m.recall(f, x, view, false, turned("one")); got == nil {
+	if got, _, _ := m.recall(f, x, r, turned("one")); got == nil {
 		t.Error("a list before its id is not recalled")
 	}
-	if got, _, _ := m.recall(f, x, view, false, turned("two")); got != nil {
+	if got, _, _ := m.recall(f, x, r, turned("two")); got != nil {
 		t.Errorf("another list before its id: recalled %.80s", got)
 	}
 	for name, msg := range map[string][]byte{
@@ -181,19 +227,22 @@ func TestTheMemoIsBoundedAndExact(t *testing.T) {
 		"the first half of it":          list(last, "7")[:len(list(last, "7"))/2],
 		"an id that ends in the middle": list(last, `7,`),
 	} {
-		if got, _, _ := m.recall(f, x, view, false, msg); got != nil {
+		if got, _, _ := m.recall(f, x, r, msg); got != nil {
 			t.Errorf("%s: recalled %.80s", name, got)
 		}
 	}
-	if got, _, _ := m.recall(f, x, view, true, list(last, "7")); got != nil {
+	if got, _, _ := m.recall(f, x, rights{view, true, false}, list(last, "7")); got != nil {
 		t.Error("what was filtered is recalled when observing")
+	}
+	if got, _, _ := m.recall(f, x, rights{view, false, true}, list(last, "7")); got != nil {
+		t.Error("what was filtered for one revision is recalled for another")
 	}
 	large := list(3000, "7")
 	out, fr, _ := f.message(large)
 	for i := range 40 {
-		v := new(policy.View)
-		m.keep(v, i%2 == 0, large, out, &fr)
-		m.keep(v, i%2 == 0, large, out, &fr)
+		r := rights{new(policy.View), i%2 == 0, false}
+		m.keep(r, large, out, &fr)
+		m.keep(r, large, out, &fr)
 		if m.space > memoSpace {
 			t.Fatalf("%d bytes are remembered", m.space)
 		}
@@ -218,7 +267,7 @@ func TestObservingLetsPassWhatThePolicyDeniesAndNothingElse(t *testing.T) {
 	} {
 		g := newRig(t, jsonAnswer(200, body), edit)
 		for _, rev := range allRevisions {
-			if r := g.post(rev, "tools/list", `{}`); r.body != tools(`{"name":"hidden_vault"},`+shownTool) {
+			if r := g.post(rev, "tools/list", `{}`); r.body != scoped(rev, tools(`{"name":"hidden_vault"},`+shownTool)) {
 				t.Errorf("%s: list: %s", rev, r.body)
 			}
 			if o := g.last(); o.Filtered != 4 || o.Decision != Allow {

@@ -51,6 +51,7 @@ func (m *memo) again(r rights, msg []byte, fr *frame) bool {
 type rights struct {
 	view    *policy.View
 	observe bool
+	scoped  bool // for a revision in which lists say who may keep them
 }
 
 // page is a message and what it became.
@@ -70,12 +71,12 @@ type gap struct{ start, end int }
 
 // recall returns the filtered form of msg if it is remembered, in memory of f, and
 // nil if it is not.
-func (m *memo) recall(f *filter, x *exchange, view *policy.View, observe bool, msg []byte) ([]byte, frame, error) {
+func (m *memo) recall(f *filter, x *exchange, r rights, msg []byte) ([]byte, frame, error) {
 	if len(msg) < memoLeast {
 		return nil, frame{}, nil
 	}
 	m.mu.RLock()
-	pages := m.pages[rights{view, observe}]
+	pages := m.pages[r]
 	m.mu.RUnlock()
 	for _, p := range pages {
 		id := p.matches(msg)
@@ -122,11 +123,10 @@ func (p *page) matches(msg []byte) (id []byte) {
 }
 
 // keep remembers what a message became, if it is a list that came before.
-func (m *memo) keep(view *policy.View, observe bool, msg, out []byte, fr *frame) {
+func (m *memo) keep(r rights, msg, out []byte, fr *frame) {
 	if !fr.list || fr.fresh || fr.kind != jsonrpc.Result || len(msg) < memoLeast || len(msg) > memoMost {
 		return
 	}
-	r := rights{view, observe}
 	if !m.again(r, msg, fr) {
 		return
 	}

@@ -21,13 +21,17 @@ const (
 	sawScope
 	sawTTL
 	sawState
+	sawContents
+
+	// sawOwn are what one person may see and another may not.
+	sawOwn = sawTools | sawPrompts | sawResources | sawTemplates | sawContents
 )
 
 // result reads a result. A list is recognised by its name alone: which request the
 // message answers can't be told on every stream.
 func (f *filter) result() error {
 	saw := 0
-	return f.object(func(name []byte) error {
+	err := f.object(func(name []byte) error {
 		bit := 0
 		switch string(name) {
 		case "tools":
@@ -46,7 +50,9 @@ func (f *filter) result() error {
 			bit = sawTTL
 		case "requestState":
 			bit = sawState
-		case "content", "structuredContent", "isError", "_meta", "resultType", "contents", "messages", "description":
+		case "contents":
+			bit = sawContents
+		case "content", "structuredContent", "isError", "_meta", "resultType", "messages", "description":
 			// The members of the answers that come most often.
 		default:
 			if _, variant := resultNames.Match(name); variant {
@@ -82,6 +88,12 @@ func (f *filter) result() error {
 		}
 		return nil
 	})
+	if err == nil && f.scoped && saw&sawOwn != 0 && saw&sawScope == 0 {
+		// Revision 2026-07-28 requires it; where it is missing, the Go SDK takes "public".
+		end := f.s.i - 1
+		f.replace(end, end, []byte(`,"cacheScope":"private"`))
+	}
+	return err
 }
 
 // value consumes one value and returns where it began.

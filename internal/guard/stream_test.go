@@ -81,7 +81,7 @@ func TestEventsGoOnAsTheyCome(t *testing.T) {
 				t.Errorf("got %q", got)
 			}
 			up.write <- "data: " + tools(shownTool+`,{"name":"hidden_vault"}`) + "\n\n"
-			if got := block(t, in); got != "data: "+tools(shownTool)+"\n\n" {
+			if got := block(t, in); got != "data: "+scoped(rev, tools(shownTool))+"\n\n" {
 				t.Errorf("got %q", got)
 			}
 			close(up.write)
