@@ -1,60 +1,36 @@
 package oauth
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/hmac"
-	"crypto/rand"
-	"crypto/sha256"
-	"crypto/x509"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
 	"time"
 
-	"github.com/go-jose/go-jose/v4"
+	"go.uber.org/zap"
 
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/seal"
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/store"
 )
 
 // Where the keys of access tokens are kept: one record, sealed, which all nodes share.
 const (
-	kindKey      = "key"
-	keyRecord    = "access-token"
-	purposeKey   = "oauth-key"
-	purposeToken = "oauth-pairwise"
+	kindKey    = "key"
+	keyRecord  = "access-token"
+	purposeKey = "oauth-key"
 )
 
 // keyReload is how long a node waits between two looks for a key that it does not know.
 const keyReload = 5 * time.Second
 
-// errUnknownKey says that no key of ours has this kid.
-var errUnknownKey = errors.New("oauth: unknown signing key")
-
-// keySet is what is kept: the keys that access tokens may be signed with, newest first, and the secret that pairwise
-// subjects are made with.
-type keySet struct {
-	Keys     []storedKey `json:"keys"`
-	Pairwise []byte      `json:"pairwise"`
-}
-
-// storedKey is one ES256 key in PKCS #8 form.
-type storedKey struct {
-	ID      string    `json:"kid"`
-	Created time.Time `json:"created"`
-	PKCS8   []byte    `json:"pkcs8"`
-}
-
-// signingKeys are the keys in use.
-type signingKeys struct {
-	signer   jose.Signer
-	public   map[string]*ecdsa.PublicKey
-	jwks     []byte
-	pairwise []byte
-}
+var (
+	// errUnknownKey says that no key of ours has this kid.
+	errUnknownKey = errors.New("oauth: unknown signing key")
+	// errKeyRecord says that what the store has is of no use to us, which waiting does not change.
+	errKeyRecord = errors.New("oauth: the signing keys in the store can't be read")
+)
 
 // keyring loads the keys on first use, and makes them if there are none: never while a configuration is only checked.
 type keyring struct {
@@ -63,6 +39,9 @@ type keyring struct {
 	mu     sync.Mutex
 	keys   *signingKeys
 	looked time.Time
+	// failed is why the last look could not be taken; told is set once the log has it that another look won't help.
+	failed error
+	told   bool
 }
 
 // current returns the keys, without a look into the store once they are known.
@@ -80,24 +59,47 @@ func (k *keyring) current(ctx context.Context) (*signingKeys, error) {
 func (k *keyring) verifier(ctx context.Context, kid string) (*ecdsa.PublicKey, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	keys, err := k.keys, error(nil)
-	if keys == nil {
-		if keys, err = k.load(ctx); err != nil {
+	if k.keys == nil {
+		if _, err := k.load(ctx); err != nil {
 			return nil, err
 		}
 	}
-	if pub := keys.public[kid]; pub != nil {
+	if k.keys.public[kid] == nil && k.server.now().Sub(k.looked) >= keyReload {
+		k.look(ctx)
+	}
+	if pub := k.keys.public[kid]; pub != nil {
 		return pub, nil
 	}
-	if k.server.now().Sub(k.looked) >= keyReload {
-		if keys, err = k.load(ctx); err != nil {
-			return nil, err
-		}
-	}
-	if pub := keys.public[kid]; pub != nil {
-		return pub, nil
+	if k.failed != nil {
+		return nil, k.failed
 	}
 	return nil, errUnknownKey
+}
+
+// keep sees to it that the keys in use are in the store, so that a restart finds them.
+func (k *keyring) keep(ctx context.Context) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.keys != nil {
+		k.look(ctx)
+	}
+}
+
+// look reads the record again, or puts it back. Whatever comes of it, the keys in use stay good. A record that is of no use, as
+// after another installation's was put in its place, is told to the operator, and holds up nobody. The caller holds the lock.
+func (k *keyring) look(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readTimeout)
+	defer cancel()
+	_, err := k.load(ctx)
+	k.looked, k.failed = k.server.now(), err
+	useless := errors.Is(err, errKeyRecord)
+	if useless {
+		k.failed = nil
+	}
+	if useless && !k.told {
+		k.server.log.Error("the storage has other secrets than this process, which goes on with its own until it is restarted", zap.Error(err))
+	}
+	k.told = useless
 }
 
 // load reads the record, or makes it. The caller holds the lock.
@@ -109,107 +111,52 @@ func (k *keyring) load(ctx context.Context) (*signingKeys, error) {
 	}
 	sealed, err := s.cfg.Store.Get(ctx, kindKey, keyRecord)
 	if errors.Is(err, store.ErrNotFound) {
-		err = s.cfg.Store.Update(ctx, kindKey, keyRecord, func(old []byte) ([]byte, time.Time, error) {
-			if old != nil { // another node was faster
-				sealed = append([]byte(nil), old...)
-				return old, time.Time{}, nil
-			}
-			plain, err := newKeySet(s.now())
-			if err != nil {
-				return nil, time.Time{}, err
-			}
-			sealed = []byte(sealer.Seal(purposeKey, keyRecord, plain))
-			return sealed, time.Time{}, nil
-		})
+		sealed, err = k.makeRecord(ctx, sealer)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("oauth: signing keys: %w", err)
 	}
 	plain, err := sealer.Open(purposeKey, keyRecord, string(sealed))
 	if err != nil {
-		return nil, fmt.Errorf("oauth: signing keys were encrypted with another root secret than the one in the store: %w", err)
+		return nil, fmt.Errorf("%w: they were encrypted with another root secret than this process has: %w", errKeyRecord, err)
 	}
 	keys, err := parseKeySet(plain)
 	if err != nil {
-		return nil, fmt.Errorf("oauth: signing keys: %w", err)
+		return nil, fmt.Errorf("%w: %w", errKeyRecord, err)
 	}
+	keys.sealed = bytes.Clone(sealed)
 	k.keys, k.looked = keys, s.now()
 	return keys, nil
 }
 
-// newKeySet makes a set with one key.
-func newKeySet(now time.Time) ([]byte, error) {
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return nil, err
-	}
-	der, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		return nil, err
-	}
-	thumb, err := (&jose.JSONWebKey{Key: private.Public()}).Thumbprint(cryptoSHA256)
-	if err != nil {
-		return nil, err
-	}
-	set := keySet{
-		Keys:     []storedKey{{ID: base64.RawURLEncoding.EncodeToString(thumb), Created: now.UTC(), PKCS8: der}},
-		Pairwise: randomBytes(32),
-	}
-	return json.Marshal(set)
-}
-
-// parseKeySet makes the keys ready for use.
-func parseKeySet(plain []byte) (*signingKeys, error) {
-	var set keySet
-	if err := json.Unmarshal(plain, &set); err != nil {
-		return nil, err
-	}
-	if len(set.Keys) == 0 || len(set.Pairwise) < 32 {
-		return nil, errors.New("the key record is incomplete")
-	}
-	keys := &signingKeys{public: make(map[string]*ecdsa.PublicKey), pairwise: set.Pairwise}
-	var published jose.JSONWebKeySet
-	for i, stored := range set.Keys {
-		private, err := parsePrivateKey(stored.PKCS8)
-		if err != nil {
+// makeRecord keeps a record where there is none, and returns it: that of the keys in use, if it was lost, and else new keys. If
+// another node was faster, it is that one's.
+func (k *keyring) makeRecord(ctx context.Context, sealer *seal.Sealer) ([]byte, error) {
+	s := k.server
+	if k.keys != nil {
+		// The record is of no use without the secret that it is sealed with, which is gone too if all of the storage is.
+		if err := sealer.Keep(ctx, s.cfg.Store); errors.Is(err, seal.ErrForeign) {
+			return nil, fmt.Errorf("%w: %w", errKeyRecord, err)
+		} else if err != nil {
 			return nil, err
 		}
-		if i == 0 {
-			keys.signer, err = jose.NewSigner(
-				jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: private, KeyID: stored.ID}},
-				(&jose.SignerOptions{}).WithType(accessTokenType),
-			)
-			if err != nil {
-				return nil, err
-			}
+	}
+	var sealed []byte
+	err := s.cfg.Store.Update(ctx, kindKey, keyRecord, func(old []byte) ([]byte, time.Time, error) {
+		if old != nil {
+			sealed = append([]byte(nil), old...)
+			return old, time.Time{}, nil
 		}
-		keys.public[stored.ID] = &private.PublicKey
-		published.Keys = append(published.Keys, jose.JSONWebKey{Key: &private.PublicKey, KeyID: stored.ID, Algorithm: string(jose.ES256), Use: "sig"})
-	}
-	var err error
-	keys.jwks, err = json.Marshal(published)
-	return keys, err
-}
-
-// parsePrivateKey reads a key of ES256.
-func parsePrivateKey(der []byte) (*ecdsa.PrivateKey, error) {
-	parsed, err := x509.ParsePKCS8PrivateKey(der)
-	if err != nil {
-		return nil, err
-	}
-	private, ok := parsed.(*ecdsa.PrivateKey)
-	if !ok || private.Curve != elliptic.P256() {
-		return nil, errors.New("a key is not for ES256")
-	}
-	return private, nil
-}
-
-// subject makes the pairwise identifier of a person for one client at one resource (OpenID Connect Core section 8.1): two
-// clients, or two servers, can't find out from it that they serve the same person.
-func (k *signingKeys) subject(clientID, resource, user string) string {
-	mac := hmac.New(sha256.New, k.pairwise)
-	for _, part := range []string{purposeToken, clientID, resource, user} {
-		_, _ = fmt.Fprintf(mac, "%d:%s", len(part), part)
-	}
-	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:20])
+		if k.keys != nil {
+			sealed = k.keys.sealed
+			return sealed, time.Time{}, nil
+		}
+		plain, err := newKeySet(s.now())
+		if err != nil {
+			return nil, time.Time{}, err
+		}
+		sealed = []byte(sealer.Seal(purposeKey, keyRecord, plain))
+		return sealed, time.Time{}, nil
+	})
+	return sealed, err
 }

@@ -2,11 +2,15 @@ package oauth
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/seal"
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/store"
@@ -111,6 +115,121 @@ func TestKeysThatCannotBeRead(t *testing.T) {
 	})
 	if _, err := noSealer.server.keys.current(t.Context()); !errors.Is(err, errStoreDown) {
 		t.Errorf("without a sealer: %v", err)
+	}
+}
+
+// unknownKid makes of a good token one whose kid nobody has.
+func unknownKid(token string) string {
+	header := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"ES256","typ":"at+jwt","kid":"made-up"}`))
+	_, rest, _ := strings.Cut(token, ".")
+	return header + "." + rest
+}
+
+// empty removes all that is in a store.
+func (f *fixture) empty() {
+	f.t.Helper()
+	for _, kind := range []string{kindKey, kindGrant, kindClient, kindCode, kindPending, kindConsent} {
+		var ids []string
+		err := f.store.List(f.t.Context(), kind, func(id string, _ []byte) error { ids = append(ids, id); return nil })
+		for _, id := range ids {
+			err = errors.Join(err, f.store.Delete(f.t.Context(), kind, id))
+		}
+		if err != nil {
+			f.t.Fatal(err)
+		}
+	}
+}
+
+// Storage with another installation's keys makes nothing worse than it is: made-up tokens are refused as ever, the operator is told
+// once, and what this node signs is good.
+func TestTheKeysOfAnotherInstallation(t *testing.T) {
+	logged, logs := observer.New(zap.ErrorLevel)
+	f := newFixture(t, func(c *Config) { c.Logger = zap.New(logged) })
+	_, a := f.newTokens()
+	f.empty()
+	other := newFixture(t, nil)
+	other.newTokens()
+	for _, id := range []string{keyRecord, "seal"} {
+		value, err := other.store.Get(t.Context(), kindKey, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := f.store.Put(t.Context(), kindKey, id, value, time.Time{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 3 {
+		f.clock.advance(keyReload)
+		if _, err := f.call(unknownKid(a.Access), testResource); !errors.Is(err, ErrInvalidToken) {
+			t.Errorf("a made-up token: %v", err)
+		}
+	}
+	if n := logs.Len(); n != 1 {
+		t.Errorf("the operator is told %d times", n)
+	}
+	if _, b := f.newTokens(); len(f.rolesOf(b.Access)) == 0 {
+		t.Error("a new login does not work")
+	}
+	// Half of it put back, which the root secret is not, does not lead to a record that nobody can read.
+	if err := f.store.Delete(t.Context(), kindKey, keyRecord); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.server.Sweep(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.store.Get(t.Context(), kindKey, keyRecord); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("keys were put beside another root secret: %v", err)
+	}
+}
+
+// Storage that was emptied gets back what a restart needs, so that logins made since are not lost with it.
+func TestKeysThatWereLostArePutBack(t *testing.T) {
+	for name, notice := range map[string]func(f *fixture, token string){
+		"noticed by a token of an unknown key": func(f *fixture, token string) {
+			f.clock.advance(keyReload)
+			if _, err := f.call(unknownKid(token), testResource); !errors.Is(err, ErrInvalidToken) {
+				f.t.Errorf("a made-up token: %v", err)
+			}
+		},
+		"noticed by the sweep": func(f *fixture, _ string) {
+			if err := f.server.Sweep(f.t.Context()); err != nil {
+				f.t.Error(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, nil)
+			_, a := f.newTokens()
+			f.empty()
+			clientID, b := f.newTokens()
+			notice(f, a.Access)
+			restarted := newFixtureOn(t, f.clock, f.store, nil)
+			restarted.rolesOf(b.Access)
+			restarted.refreshed(clientID, b.Refresh)
+		})
+	}
+}
+
+// While the store is down, a token of a key that another node may have made is told to come back, without a look for each.
+func TestUnknownKeysWhileTheStoreIsDown(t *testing.T) {
+	f := newFixture(t, nil)
+	_, a := f.newTokens()
+	counted := &countingStore{Store: f.store}
+	f.server.cfg.Store = counted
+	counted.down.Store(true)
+	f.clock.advance(keyReload)
+	for range 5 {
+		if _, err := f.call(unknownKid(a.Access), testResource); !errors.Is(err, ErrUnavailable) {
+			t.Errorf("a token of an unknown key: %v", err)
+		}
+	}
+	if n := counted.gets.Load(); n != 1 {
+		t.Errorf("the store was asked %d times", n)
+	}
+	counted.down.Store(false)
+	f.clock.advance(keyReload)
+	if _, err := f.call(unknownKid(a.Access), testResource); !errors.Is(err, ErrInvalidToken) {
+		t.Errorf("once the store is back: %v", err)
 	}
 }
 

@@ -157,9 +157,11 @@ func (s *Server) abilities(p *identity.Person, res Resource) ([]pages.Ability, b
 	return s.cfg.Abilities(subject(p), res)
 }
 
-// Sweep deletes what has expired, and the signs of it in memory.
+// Sweep deletes what has expired, and the signs of it in memory. It also puts back the keys that tokens are signed with, should
+// they have gone from the store.
 func (s *Server) Sweep(ctx context.Context) error {
 	s.cache.prune(s.now())
+	s.keys.keep(ctx)
 	_, err := s.cfg.Store.Sweep(ctx)
 	return err
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -53,6 +54,29 @@ func Load(ctx context.Context, k Keeper) (*Sealer, error) {
 		return nil, fmt.Errorf("loading the root secrets of sealed handles: %w", err)
 	}
 	return New(roots[0], roots[1:]...), nil
+}
+
+// Keep puts the root secrets of s back into k if they have gone from there, as when
+// storage is emptied under a running program: what s sealed since would else be
+// lost with the next start. That k has others is ErrForeign.
+func (s *Sealer) Keep(ctx context.Context, k Keeper) error {
+	err := k.Update(ctx, recordKind, recordID, func(old []byte) ([]byte, time.Time, error) {
+		if old == nil {
+			next, err := encode(s.secrets)
+			return next, time.Time{}, err
+		}
+		kept, err := decode(old)
+		if err == nil && slices.Contains(kept, s.secrets[0]) {
+			err = errKept
+		} else if err == nil {
+			err = ErrForeign
+		}
+		return nil, time.Time{}, err
+	})
+	if err != nil && !errors.Is(err, errKept) {
+		return fmt.Errorf("keeping the root secrets of sealed handles: %w", err)
+	}
+	return nil
 }
 
 func encode(roots [][RootSize]byte) ([]byte, error) {

@@ -112,3 +112,37 @@ func TestLoadReturnsTheKeepersError(t *testing.T) {
 		t.Errorf("%v, %v", s, err)
 	}
 }
+
+// Storage that is emptied under a running program gets the secrets back; that of another installation is left alone.
+func TestKeepPutsTheRootBack(t *testing.T) {
+	k := new(memory)
+	s, err := Load(t.Context(), k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Keep(t.Context(), k); err != nil || k.writes != 1 {
+		t.Errorf("with nothing lost: %v, %d writes", err, k.writes)
+	}
+	k.value = nil
+	if err := s.Keep(t.Context(), k); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Load(t.Context(), k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if plain, err := again.Open(purpose, alice, s.Seal(purpose, alice, []byte("a"))); err != nil || string(plain) != "a" {
+		t.Errorf("after a restart: %q, %v", plain, err)
+	}
+	other := new(memory)
+	if _, err := Load(t.Context(), other); err != nil {
+		t.Fatal(err)
+	}
+	before := string(other.value)
+	if err := s.Keep(t.Context(), other); !errors.Is(err, ErrForeign) || string(other.value) != before {
+		t.Errorf("another installation's: %v, now %s", err, other.value)
+	}
+	if err := s.Keep(t.Context(), &memory{err: errors.New("down")}); err == nil || errors.Is(err, ErrForeign) {
+		t.Errorf("no storage: %v", err)
+	}
+}

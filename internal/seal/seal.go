@@ -26,16 +26,16 @@ const RootSize = 32
 
 // Sealer seals and opens. It is safe for concurrent use.
 type Sealer struct {
-	roots []root // the first seals, all open
+	roots   []root // the first seals, all open
+	secrets [][RootSize]byte
 }
 
 // New makes a Sealer of a root secret. What was sealed under one of the older
 // ones is opened too.
 func New(first [RootSize]byte, older ...[RootSize]byte) *Sealer {
-	s := &Sealer{roots: make([]root, 1+len(older))}
-	s.roots[0].derive(first)
-	for i := range older {
-		s.roots[i+1].derive(older[i])
+	s := &Sealer{roots: make([]root, 1+len(older)), secrets: append([][RootSize]byte{first}, older...)}
+	for i, secret := range s.secrets {
+		s.roots[i].derive(secret)
 	}
 	return s
 }

@@ -1,0 +1,121 @@
+package oauth
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+// purposeToken keeps pairwise subjects apart from whatever else might be made with the same secret.
+const purposeToken = "oauth-pairwise"
+
+// keySet is what is kept: the keys that access tokens may be signed with, newest first, and the secret that pairwise
+// subjects are made with.
+type keySet struct {
+	Keys     []storedKey `json:"keys"`
+	Pairwise []byte      `json:"pairwise"`
+}
+
+// storedKey is one ES256 key in PKCS #8 form.
+type storedKey struct {
+	ID      string    `json:"kid"`
+	Created time.Time `json:"created"`
+	PKCS8   []byte    `json:"pkcs8"`
+}
+
+// signingKeys are the keys in use.
+type signingKeys struct {
+	signer   jose.Signer
+	public   map[string]*ecdsa.PublicKey
+	jwks     []byte
+	pairwise []byte
+	// sealed is the record that they were read from.
+	sealed []byte
+}
+
+// newKeySet makes a set with one key.
+func newKeySet(now time.Time) ([]byte, error) {
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		return nil, err
+	}
+	thumb, err := (&jose.JSONWebKey{Key: private.Public()}).Thumbprint(cryptoSHA256)
+	if err != nil {
+		return nil, err
+	}
+	set := keySet{
+		Keys:     []storedKey{{ID: base64.RawURLEncoding.EncodeToString(thumb), Created: now.UTC(), PKCS8: der}},
+		Pairwise: randomBytes(32),
+	}
+	return json.Marshal(set)
+}
+
+// parseKeySet makes the keys ready for use.
+func parseKeySet(plain []byte) (*signingKeys, error) {
+	var set keySet
+	if err := json.Unmarshal(plain, &set); err != nil {
+		return nil, err
+	}
+	if len(set.Keys) == 0 || len(set.Pairwise) < 32 {
+		return nil, errors.New("the key record is incomplete")
+	}
+	keys := &signingKeys{public: make(map[string]*ecdsa.PublicKey), pairwise: set.Pairwise}
+	var published jose.JSONWebKeySet
+	for i, stored := range set.Keys {
+		private, err := parsePrivateKey(stored.PKCS8)
+		if err != nil {
+			return nil, err
+		}
+		if i == 0 {
+			keys.signer, err = jose.NewSigner(
+				jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: private, KeyID: stored.ID}},
+				(&jose.SignerOptions{}).WithType(accessTokenType),
+			)
+			if err != nil {
+				return nil, err
+			}
+		}
+		keys.public[stored.ID] = &private.PublicKey
+		published.Keys = append(published.Keys, jose.JSONWebKey{Key: &private.PublicKey, KeyID: stored.ID, Algorithm: string(jose.ES256), Use: "sig"})
+	}
+	var err error
+	keys.jwks, err = json.Marshal(published)
+	return keys, err
+}
+
+// parsePrivateKey reads a key of ES256.
+func parsePrivateKey(der []byte) (*ecdsa.PrivateKey, error) {
+	parsed, err := x509.ParsePKCS8PrivateKey(der)
+	if err != nil {
+		return nil, err
+	}
+	private, ok := parsed.(*ecdsa.PrivateKey)
+	if !ok || private.Curve != elliptic.P256() {
+		return nil, errors.New("a key is not for ES256")
+	}
+	return private, nil
+}
+
+// subject makes the pairwise identifier of a person for one client at one resource (OpenID Connect Core section 8.1): two
+// clients, or two servers, can't find out from it that they serve the same person.
+func (k *signingKeys) subject(clientID, resource, user string) string {
+	mac := hmac.New(sha256.New, k.pairwise)
+	for _, part := range []string{purposeToken, clientID, resource, user} {
+		_, _ = fmt.Fprintf(mac, "%d:%s", len(part), part)
+	}
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:20])
+}
