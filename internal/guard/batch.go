@@ -53,7 +53,9 @@ func (x *exchange) judgeBatch(batch []*jsonrpc.Message) *refusal {
 		if v.refusal != nil && first == nil {
 			first = v
 		}
-		x.report(v)
+		if x.out.Decision != Observe {
+			x.report(v) // the first that is only observed is the one to report
+		}
 		if m.Kind == jsonrpc.Request {
 			x.ids = append(x.ids, m.ID)
 		}

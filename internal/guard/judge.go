@@ -105,8 +105,12 @@ func (x *exchange) decide(m *jsonrpc.Message, t target) verdict {
 	case watches:
 		var v verdict
 		for _, uri := range p.Subscriptions {
-			if v = x.one(policy.Resource, uri, "notifications.resourceSubscriptions"); v.refusal != nil {
-				return v
+			one := x.one(policy.Resource, uri, "notifications.resourceSubscriptions")
+			if one.refusal != nil {
+				return one
+			}
+			if !v.observed {
+				v = one // the first that is only observed is the one to report
 			}
 		}
 		return v
@@ -133,10 +137,11 @@ func (x *exchange) one(kind policy.Kind, name jsonrpc.Text, where string) verdic
 }
 
 // template asks about the reference of completion/complete, which is a URI
-// template or a URI without variables. The latter may be known as a resource.
+// template or a URI without variables. The latter may be known as a resource, unless
+// a rule says that this template is not to be had.
 func (x *exchange) template(uri jsonrpc.Text) verdict {
 	v := x.one(policy.Template, uri, "ref.uri")
-	if (v.refusal != nil || v.observed) && v.named && !strings.Contains(uri.Value, "{") {
+	if (v.refusal != nil || v.observed) && v.named && v.rule == policy.NoRule && !strings.Contains(uri.Value, "{") {
 		if r := x.one(policy.Resource, uri, "ref.uri"); r.refusal == nil && !r.observed {
 			return r
 		}
