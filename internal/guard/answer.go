@@ -101,7 +101,7 @@ func (a *answerWriter) finish(err error) error {
 			err = end
 		}
 		if err != nil {
-			a.x.out.Reason = "the stream broke off: " + err.Error()
+			a.x.out.Reason = clip("the stream broke off: " + err.Error())
 		}
 		return err
 	}

@@ -71,7 +71,8 @@ const (
 
 // Outcome is what audit, metrics and the access log want to know of one HTTP
 // request. Method is the JSON-RPC method, "batch", or for requests without a
-// message the HTTP method.
+// message the HTTP method. Its texts are bounded, whatever a client or an upstream
+// writes, so that logs are, too: a long name or reason is cut off.
 type Outcome struct {
 	RequestID, Method string
 	Kind              policy.Kind // of Name, if HasTarget

@@ -2,7 +2,11 @@ package guard
 
 import (
 	"net/http"
+	"strings"
 	"testing"
+	"unicode/utf8"
+
+	"go.uber.org/zap/zapcore"
 
 	"github.com/mcpgateway/caddy-mcp-gateway/policy"
 )
@@ -144,6 +148,35 @@ func TestTheFirstThatIsOnlyObservedIsReported(t *testing.T) {
 	g.send(http.MethodPost, honestLegacy(), `[{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"hidden_vault"}},{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"echo"}}]`)
 	if o := g.last(); o.Decision != Observe || o.Name != hiddenName {
 		t.Errorf("a batch: outcome %+v", o)
+	}
+}
+
+func TestWhatIsLoggedOfARequestIsBounded(t *testing.T) {
+	long := strings.Repeat("é", 1<<20)
+	failing := rawAnswer("HTTP/1.1 200 OK\r\n" + long[:100_000] + "\r\n\r\n")
+	g := newRig(t, failing)
+	for name, send := range map[string]func(){
+		"a name":                 func() { g.post("2025-11-25", "tools/call", `{"name":"`+long+`"}`) },
+		"a name that is allowed": func() { g.post("2025-11-25", "tools/call", `{"name":"shown_`+long+`"}`) },
+		"a uri":                  func() { g.post("2025-11-25", "resources/read", `{"uri":"docs://`+long+`"}`) },
+		"a method":               func() { g.post("2025-11-25", "m/"+long, `{}`) },
+		"an HTTP method":         func() { g.send(strings.Repeat("M", 1<<12), nil, "") },
+		"a member":               func() { g.post("2025-11-25", "tools/call", `{"__proto__":1,"`+long+`":1}`) },
+		"a version":              func() { g.post(strings.Repeat("v", 1<<12), "ping", `{}`) },
+		"an upstream's words":    func() { g.post("2025-11-25", "ping", `{}`) },
+	} {
+		send()
+		o := g.last()
+		if n := len(o.Name) + len(o.Method) + len(o.Reason) + len(o.Protocol) + len(o.Rule); n > 2000 || !utf8.ValidString(o.Name) {
+			t.Errorf("%s: an outcome of %d bytes: %.200s", name, n, o.Reason)
+		}
+	}
+	for _, line := range g.logs.All() {
+		for _, f := range line.Context {
+			if f.Type != zapcore.StringType || len(f.String) > 2000 {
+				t.Errorf("%s is logged with %d bytes", f.Key, len(f.String))
+			}
+		}
 	}
 }
 

@@ -100,9 +100,17 @@ func (x *exchange) unavailable(status int, reason string) *refusal {
 	}
 }
 
+// Bounds of texts that others wrote, in bytes.
+const (
+	mostAnswered = 1 << 10 // in an answer to a client, or of a reason
+	mostNamed    = 256     // in a name of an Outcome: it is written to more than one log
+)
+
 // clip bounds what a client's own text costs in an answer to it.
-func clip(s string) string {
-	const most = 1 << 10
+func clip(s string) string { return shorten(s, mostAnswered) }
+
+// shorten cuts a text off if it is longer than most bytes.
+func shorten(s string, most int) string {
 	if len(s) <= most {
 		return s
 	}
@@ -120,9 +128,9 @@ func (x *exchange) refuse(id []byte, r *refusal) {
 
 // note keeps what was refused, and why, for the Outcome.
 func (x *exchange) note(r *refusal) {
-	x.out.Decision, x.out.Reason = r.decision, r.reason
+	x.out.Decision, x.out.Reason = r.decision, clip(r.reason)
 	if r.reason == "" {
-		x.out.Reason = r.message
+		x.out.Reason = clip(r.message)
 	}
 }
 

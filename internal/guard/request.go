@@ -23,7 +23,7 @@ func (x *exchange) admit() (ok bool) {
 // examine judges the request. It returns the refusal, if there is one, and the id
 // that it answers.
 func (x *exchange) examine() (id []byte, r *refusal) {
-	x.out.Method = x.r.Method
+	x.out.Method = shorten(x.r.Method, mostNamed)
 	x.rev = rev20250326 // what revision 2025-06-18 says to assume without the header
 	if x.subject() == nil {
 		return nil, x.unavailable(http.StatusServiceUnavailable, "the caller's grant has ended")
@@ -93,7 +93,7 @@ func (x *exchange) post() (id []byte, r *refusal) {
 
 // report notes in the Outcome what the policy was asked and said.
 func (x *exchange) report(v *verdict) {
-	x.out.HasTarget, x.out.Kind, x.out.Name, x.out.Rule = v.named, v.kind, v.name, v.rule
+	x.out.HasTarget, x.out.Kind, x.out.Name, x.out.Rule = v.named, v.kind, shorten(v.name, mostNamed), v.rule
 	if v.observed {
 		x.out.Decision = Observe
 	}

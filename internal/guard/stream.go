@@ -224,6 +224,6 @@ func (s *stream) answerRest() {
 
 // warn logs what the upstream sent and the client does not get.
 func (x *exchange) warn(what string, err error) {
-	x.g.cfg.Logger.Warn(what, zap.Error(err), zap.String("server", x.g.cfg.Server),
+	x.g.cfg.Logger.Warn(what, zap.String("error", clip(err.Error())), zap.String("server", x.g.cfg.Server),
 		zap.String("method", x.out.Method), zap.String("request_id", x.out.RequestID))
 }
