@@ -33,6 +33,7 @@ type Server struct {
 	reads     flights[*grantState]
 	asks      flights[*grantRecord]
 	askWait   time.Duration
+	bodyWait  time.Duration
 	routes    map[string]http.HandlerFunc
 
 	origin       string // of the issuer
@@ -50,7 +51,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	s := &Server{
 		cfg: cfg, log: cfg.Logger, pages: cfg.Pages, providers: make(map[string]identity.Provider), limits: newRegisterLimits(cfg.RegisterPerMinute),
-		cache: newCache(), askWait: defaultAskWait, origin: issuer.Scheme + "://" + issuer.Host,
+		cache: newCache(), askWait: defaultAskWait, bodyWait: defaultBodyWait, origin: issuer.Scheme + "://" + issuer.Host,
 	}
 	s.keys.server = s
 	if issuer.Scheme == "https" {
@@ -133,6 +134,7 @@ func (s *Server) Paths() []string {
 
 // ServeHTTP serves what Handles names, CORS included. The path that counts is the one that was sent.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	limitBody(w, r, s.bodyWait)
 	route := s.routes[r.URL.EscapedPath()]
 	if route == nil {
 		writeJSON(w, http.StatusNotFound, struct {
