@@ -78,7 +78,8 @@ type Finish struct {
 // Verifier is a provider whose sign-in form is ours.
 type Verifier interface {
 	Provider
-	// Verify checks a password. Errors are, or wrap, ErrCredentials or ErrRateLimited.
+	// Verify checks a password. Errors are, or wrap, ErrCredentials or ErrRateLimited. Whose attempt it is, as far as limits
+	// go, is in ctx: see WithOrigin.
 	Verify(ctx context.Context, user, password string) (*Person, error)
 }
 

@@ -285,3 +285,19 @@ func TestADenialIsRemembered(t *testing.T) {
 		}
 	})
 }
+
+// The limits on guessing passwords are told where an attempt comes from.
+func TestASignInSaysWhereItComesFrom(t *testing.T) {
+	f := newFixture(t, nil)
+	b := f.browser()
+	v := b.authorize(authorizeQuery(f.register(testRedirect), testRedirect))
+	v = b.answer(v, "/consent", "decision", "allow", "provider", "local")
+	fields := v.fields()
+	fields.Set("username", "alice")
+	fields.Set("password", "wrong")
+	r := b.request(http.MethodPost, testIssuer+"/signin", fields)
+	r.RemoteAddr = "[2001:db8:0:1::7]:1000"
+	if b.send(r); f.local.origin.String() != "2001:db8:0:1::/64" {
+		t.Errorf("it is said to come from %s", f.local.origin)
+	}
+}

@@ -3,6 +3,7 @@ package oauth
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"net/url"
 	"slices"
 	"sync"
@@ -19,6 +20,7 @@ type localProvider struct {
 	calls   int
 	gate    chan struct{} // Refresh waits for it, if it is there
 	sent    [][]byte      // sessions that were shown
+	origin  netip.Prefix  // of the last attempt to sign in
 }
 
 func newLocalProvider() *localProvider { return &localProvider{roles: []string{"admin"}} }
@@ -26,7 +28,10 @@ func newLocalProvider() *localProvider { return &localProvider{roles: []string{"
 func (p *localProvider) Name() string  { return "local" }
 func (p *localProvider) Label() string { return "Local users" }
 
-func (p *localProvider) Verify(_ context.Context, user, password string) (*identity.Person, error) {
+func (p *localProvider) Verify(ctx context.Context, user, password string) (*identity.Person, error) {
+	p.mu.Lock()
+	p.origin = identity.Origin(ctx)
+	p.mu.Unlock()
 	switch {
 	case user == "limited":
 		return nil, &identity.RateLimited{}

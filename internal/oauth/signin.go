@@ -54,7 +54,7 @@ func (s *Server) verify(w http.ResponseWriter, r *http.Request, sealer *seal.Sea
 		s.showSignIn(w, r, tx, "", "That user name or password is too long.")
 		return
 	}
-	person, err := v.Verify(r.Context(), user, password)
+	person, err := v.Verify(identity.WithOrigin(r.Context(), remotePrefix(r)), user, password)
 	switch {
 	case err == nil:
 		s.signedIn(w, r, sealer, tx, person)

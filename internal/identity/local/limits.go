@@ -1,6 +1,7 @@
 package local
 
 import (
+	"net/netip"
 	"sync"
 	"time"
 
@@ -11,11 +12,15 @@ const (
 	// nameBurst failed attempts are free for each name, then one every nameEvery.
 	nameBurst = 10
 	nameEvery = 20 * time.Second
-	// allBurst failed attempts are free for all names together, then one every allEvery.
-	allBurst = 100
-	allEvery = 200 * time.Millisecond
-	// maxBuckets bounds the table of names. It can't be filled by guessing: allEvery lets in fewer names than this in the
-	// time after which a bucket is full again and forgotten.
+	// originBurst failed attempts are free for each place they come from, whatever the names, then one every originEvery.
+	originBurst = 100
+	originEvery = 200 * time.Millisecond
+	// allBurst failed attempts are free for everybody together, then one every allEvery: ten places' worth, so that no single
+	// one can lock the others out.
+	allBurst = 10 * originBurst
+	allEvery = originEvery / 10
+	// maxBuckets bounds each table. It can't be filled by guessing: allEvery lets in fewer attempts than this in the time
+	// after which a bucket is full again and forgotten.
 	maxBuckets = 4096
 )
 
@@ -23,65 +28,68 @@ const (
 type limits struct {
 	now func() time.Time
 
-	mu    sync.Mutex
-	all   bucket
-	names map[string]*bucket
+	mu      sync.Mutex
+	all     bucket
+	origins table[netip.Prefix]
+	names   table[string]
 }
 
 func newLimits(now func() time.Time) *limits {
-	return &limits{now: now, all: bucket{every: allEvery, burst: allBurst}, names: make(map[string]*bucket)}
+	return &limits{
+		now: now, all: bucket{every: allEvery, burst: allBurst},
+		origins: table[netip.Prefix]{every: originEvery, burst: originBurst, m: make(map[netip.Prefix]*bucket)},
+		names:   table[string]{every: nameEvery, burst: nameBurst, m: make(map[string]*bucket)},
+	}
 }
 
 // allowed reports an *identity.RateLimited if an attempt would be refused now; it counts nothing.
-func (l *limits) allowed(name string) error {
+func (l *limits) allowed(name string, origin netip.Prefix) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	wait := l.all.wait(l.now())
-	if b, ok := l.names[name]; ok {
-		wait = max(wait, b.wait(l.now()))
+	now := l.now()
+	wait := l.all.wait(now)
+	if b, ok := l.origins.m[origin]; ok {
+		wait = max(wait, b.wait(now))
+	}
+	if b, ok := l.names.m[name]; ok {
+		wait = max(wait, b.wait(now))
 	}
 	return limited(wait)
 }
 
 // take counts an attempt, or refuses it with an *identity.RateLimited.
-func (l *limits) take(name string) error {
+func (l *limits) take(name string, origin netip.Prefix) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := l.now()
-	b, ok := l.names[name]
-	if !ok {
-		if len(l.names) >= maxBuckets && !l.forget(now) {
+	buckets := [...]*bucket{&l.all, l.origins.bucket(origin, now), l.names.bucket(name, now)}
+	var wait time.Duration
+	for _, b := range buckets {
+		if b == nil {
 			return limited(nameEvery)
 		}
-		b = &bucket{every: nameEvery, burst: nameBurst}
-		l.names[name] = b
+		wait = max(wait, b.wait(now))
 	}
-	if wait := max(l.all.wait(now), b.wait(now)); wait > 0 {
+	if wait > 0 {
 		return limited(wait)
 	}
-	l.all.add(now)
-	b.add(now)
+	for _, b := range buckets {
+		b.add(now)
+	}
 	return nil
 }
 
 // giveBack uncounts an attempt that turned out to be good.
-func (l *limits) giveBack(name string) {
+func (l *limits) giveBack(name string, origin netip.Prefix) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.all.remove()
-	if b, ok := l.names[name]; ok {
+	if b, ok := l.origins.m[origin]; ok {
 		b.remove()
 	}
-}
-
-// forget drops the names without failures and reports whether there is room now.
-func (l *limits) forget(now time.Time) bool {
-	for name, b := range l.names {
-		if !b.until.After(now) {
-			delete(l.names, name)
-		}
+	if b, ok := l.names.m[name]; ok {
+		b.remove()
 	}
-	return len(l.names) < maxBuckets
 }
 
 func limited(wait time.Duration) error {
@@ -89,6 +97,36 @@ func limited(wait time.Duration) error {
 		return nil
 	}
 	return &identity.RateLimited{RetryAfter: wait}
+}
+
+// table has a bucket for each key that has failed lately.
+type table[K comparable] struct {
+	every time.Duration
+	burst int
+	m     map[K]*bucket
+}
+
+// bucket finds or makes the bucket of a key. It is nil if the table is full.
+func (t *table[K]) bucket(key K, now time.Time) *bucket {
+	if b, ok := t.m[key]; ok {
+		return b
+	}
+	if len(t.m) >= maxBuckets && !t.forget(now) {
+		return nil
+	}
+	b := &bucket{every: t.every, burst: t.burst}
+	t.m[key] = b
+	return b
+}
+
+// forget drops the keys without failures and reports whether there is room now.
+func (t *table[K]) forget(now time.Time) bool {
+	for key, b := range t.m {
+		if !b.until.After(now) {
+			delete(t.m, key)
+		}
+	}
+	return len(t.m) < maxBuckets
 }
 
 // bucket is a leaky bucket kept as one moment: when it will have run empty. Each attempt moves that moment on by every;

@@ -1,7 +1,7 @@
 // Package local signs in people who are written in the configuration, with bcrypt-hashed passwords.
 //
-// Guessing is made slow in three ways: bcrypt itself, a limit on failed attempts for each name and for all names
-// together, and a bound on how many passwords are checked at once. A name nobody has costs as much work, and runs into
+// Guessing is made slow in three ways: bcrypt itself, limits on failed attempts for each name, for each place they come
+// from, and for everybody together, and a bound on how many passwords are checked at once. A name nobody has costs as much work, and runs into
 // the same limits, as one somebody has, so that names can't be found out.
 package local
 
@@ -139,8 +139,9 @@ func (p *Provider) Verify(ctx context.Context, user, password string) (*identity
 	if user == "" || len(user) > maxName {
 		return nil, identity.ErrCredentials
 	}
-	// A name that is over its limit must not take up a place in the queue.
-	if err := p.limits.allowed(user); err != nil {
+	// An attempt that is over its limit must not take up a place in the queue.
+	origin := identity.Origin(ctx)
+	if err := p.limits.allowed(user, origin); err != nil {
 		return nil, err
 	}
 	leave, err := p.enter(ctx)
@@ -149,14 +150,14 @@ func (p *Provider) Verify(ctx context.Context, user, password string) (*identity
 	}
 	defer leave()
 	// Counted as a failure before the outcome is known, so that attempts at the same time can't outrun the limit.
-	if err := p.limits.take(user); err != nil {
+	if err := p.limits.take(user, origin); err != nil {
 		return nil, err
 	}
 	account, ok := p.users[user]
 	if !p.matches(account, password) || !ok {
 		return nil, identity.ErrCredentials
 	}
-	p.limits.giveBack(user)
+	p.limits.giveBack(user, origin)
 	return account.person(), nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/netip"
 	"reflect"
 	"strings"
 	"sync"
@@ -167,18 +168,48 @@ func TestGuessingIsLimitedForEachName(t *testing.T) {
 	}
 }
 
-func TestGuessingIsLimitedForAllNames(t *testing.T) {
+// Whoever fails under many names is held up, and nobody elsewhere is.
+func TestGuessingIsLimitedForEachOrigin(t *testing.T) {
 	p, c := provider(t, User{Name: "alice", Hash: hash(t, "right", 4)})
+	for name, ctx := range map[string]context.Context{
+		"an address": identity.WithOrigin(t.Context(), netip.MustParsePrefix("192.0.2.1/32")),
+		"unknown":    t.Context(),
+	} {
+		for i := range originBurst {
+			if _, err := p.Verify(ctx, fmt.Sprint("user of ", name, i), "wrong"); !errors.Is(err, identity.ErrCredentials) {
+				t.Fatal(err)
+			}
+		}
+		if _, err := p.Verify(ctx, "alice", "right"); !errors.Is(err, identity.ErrRateLimited) {
+			t.Errorf("%s: %v", name, err)
+		}
+		elsewhere := identity.WithOrigin(t.Context(), netip.MustParsePrefix("2001:db8::/64"))
+		if _, err := p.Verify(elsewhere, "alice", "right"); err != nil {
+			t.Errorf("elsewhere: %v", err)
+		}
+		c.add(originEvery)
+		if _, err := p.Verify(ctx, "alice", "right"); err != nil {
+			t.Errorf("%s, after a moment: %v", name, err)
+		}
+	}
+}
+
+// Many places together are held up too, as one with many addresses would be.
+func TestGuessingIsLimitedForEverybody(t *testing.T) {
+	p, c := provider(t, User{Name: "alice", Hash: hash(t, "right", 4)})
+	from := func(i int) context.Context {
+		return identity.WithOrigin(t.Context(), netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 32))
+	}
 	for i := range allBurst {
-		if _, err := p.Verify(t.Context(), fmt.Sprint("user", i), "wrong"); !errors.Is(err, identity.ErrCredentials) {
+		if err := p.limits.take(fmt.Sprint("user", i), identity.Origin(from(i))); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := p.Verify(t.Context(), "alice", "right"); !errors.Is(err, identity.ErrRateLimited) {
+	if _, err := p.Verify(from(allBurst), "alice", "right"); !errors.Is(err, identity.ErrRateLimited) {
 		t.Errorf("got %v", err)
 	}
 	c.add(allEvery)
-	if _, err := p.Verify(t.Context(), "alice", "right"); err != nil {
+	if _, err := p.Verify(from(allBurst), "alice", "right"); err != nil {
 		t.Errorf("after a moment: %v", err)
 	}
 }
@@ -186,7 +217,7 @@ func TestGuessingIsLimitedForAllNames(t *testing.T) {
 func TestGoodPasswordsAreNotCounted(t *testing.T) {
 	p, _ := provider(t, User{Name: "alice", Hash: hash(t, "right", 4)})
 	var wg sync.WaitGroup
-	for range 3 * allBurst / maxWaiting {
+	for range 3 * originBurst / maxWaiting {
 		for range maxWaiting {
 			wg.Go(func() {
 				if _, err := p.Verify(context.Background(), "alice", "right"); err != nil {
@@ -198,24 +229,37 @@ func TestGoodPasswordsAreNotCounted(t *testing.T) {
 	}
 }
 
-func TestTheTableOfNamesIsBounded(t *testing.T) {
+func TestTheTablesAreBounded(t *testing.T) {
 	c := &clock{at: time.Unix(0, 0)}
 	l := newLimits(c.now)
+	from := func(i int) netip.Prefix {
+		return netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), 32)
+	}
 	for i := range 3 * maxBuckets {
-		if err := l.take(fmt.Sprint(i)); err != nil {
+		if err := l.take(fmt.Sprint(i), from(i)); err != nil {
 			t.Fatalf("attempt %d: %v", i, err)
 		}
 		c.add(allEvery)
-		if len(l.names) > maxBuckets {
-			t.Fatalf("%d names are kept", len(l.names))
+		if len(l.names.m) > maxBuckets || len(l.origins.m) > maxBuckets {
+			t.Fatalf("%d names and %d origins are kept", len(l.names.m), len(l.origins.m))
 		}
 	}
 	l.all.every = 0
 	for i := range maxBuckets {
-		_ = l.take(fmt.Sprint("x", i))
+		_ = l.take(fmt.Sprint("x", i), from(i))
 	}
-	if err := l.take("one too many"); !errors.Is(err, identity.ErrRateLimited) || len(l.names) > maxBuckets {
-		t.Errorf("a full table: %v, %d names", err, len(l.names))
+	if err := l.take("one too many", from(0)); !errors.Is(err, identity.ErrRateLimited) || len(l.names.m) > maxBuckets {
+		t.Errorf("a full table of names: %v, %d names", err, len(l.names.m))
+	}
+	c.add(time.Hour)
+	l = newLimits(c.now)
+	l.all.every = 0
+	for i := range maxBuckets {
+		_ = l.take("bob", from(i))
+		l.names = table[string]{every: nameEvery, burst: nameBurst, m: make(map[string]*bucket)}
+	}
+	if err := l.take("alice", from(maxBuckets)); !errors.Is(err, identity.ErrRateLimited) || len(l.origins.m) > maxBuckets {
+		t.Errorf("a full table of origins: %v, %d origins", err, len(l.origins.m))
 	}
 }
 
