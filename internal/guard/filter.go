@@ -245,26 +245,62 @@ func (f *filter) params() error {
 	})
 }
 
-// failure reads an error object. Its data must not be what a list's result is.
+// failure reads an error object (JSON-RPC 2.0 §5.1). It has no other members, since
+// what a client would make of them is unknown, and no lists.
 func (f *filter) failure() error {
-	s := &f.s
 	return f.object(func(name []byte) error {
-		if string(name) == "data" && s.space() == '{' {
-			return f.object(func(name []byte) error {
-				if known, variant := listNames.Match(name); known || variant {
-					return fault("a list in an error")
-				}
-				if !s.skip() {
-					return errJSON
-				}
-				return nil
-			})
+		switch string(name) {
+		case "code", "message":
+			if c := f.s.space(); c == '{' || c == '[' {
+				return fault("an error's code or message that is neither text nor a number")
+			}
+		case "data":
+			return f.listless()
+		default:
+			return fault("a member of an error that JSON-RPC does not have")
 		}
-		if !s.skip() {
+		if !f.s.skip() {
 			return errJSON
 		}
 		return nil
 	})
+}
+
+// listless reads a value in which, at whatever depth, no member that is named as a
+// list may be one. Capabilities have the same names, and are objects.
+func (f *filter) listless() error {
+	s := &f.s
+	switch s.space() {
+	case '{':
+		return f.object(func(name []byte) error {
+			if known, variant := listNames.Match(name); (known || variant) && s.space() == '[' {
+				if ahead := (scanner{b: s.b, i: s.i + 1}); ahead.space() != ']' {
+					return fault("a list in an error")
+				}
+			}
+			return f.listless()
+		})
+	case '[':
+		if !s.enter('[') {
+			return errJSON
+		}
+		for first := true; ; first = false {
+			more, ok := s.more(']', first)
+			if !ok {
+				return errJSON
+			}
+			if !more {
+				return nil
+			}
+			if err := f.listless(); err != nil {
+				return err
+			}
+		}
+	}
+	if !s.skip() {
+		return errJSON
+	}
+	return nil
 }
 
 // object reads an object. member is called with the name of each member, which is

@@ -46,6 +46,7 @@ func TestWhatIsKeptKeepsItsBytes(t *testing.T) {
 		{"a result of a tool",
 			`{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"\ud800 lone"}],"structuredContent":{"tools":[{"name":"free text"}],"Tools":1,"a":1,"a":2}}}`, "", false},
 		{"an error", `{"jsonrpc":"2.0","id":1,"error":{"code":-32000,"message":"m","data":{"a":[{"tools":[]}]}}}`, "", false},
+		{"capabilities in an error", `{"jsonrpc":"2.0","id":1,"error":{"data":{"requiredCapabilities":{"sampling":{"tools":{}}},"x":[[],{"tools": [ ]},null]},"code":-32021,"message":"m"}}`, "", false},
 		{"an id with escapes in it", `{"jsonrpc":"2.0","id":1,"result":{"\u0061":"\/"}}`, "", false},
 	} {
 		if c.want == "" {

@@ -163,6 +163,22 @@ type entry struct {
 	name string
 }
 
+// objects lists the objects in a value, at whatever depth.
+func objects(v any) (found []any) {
+	switch v := v.(type) {
+	case object:
+		found = append(found, v)
+		for _, inner := range v {
+			found = append(found, objects(inner)...)
+		}
+	case []any:
+		for _, inner := range v {
+			found = append(found, objects(inner)...)
+		}
+	}
+	return found
+}
+
 // listed lists the entries that some reader finds in a message, whatever it answers.
 func listed(msg []byte) (found []entry) {
 	for _, reader := range jsonReaders {
@@ -172,7 +188,7 @@ func listed(msg []byte) (found []entry) {
 			messages = l
 		}
 		for _, m := range messages {
-			for _, in := range []any{member(m, reader, "result"), member(m, reader, "params"), member(member(m, reader, "error"), reader, "data")} {
+			for _, in := range append(objects(member(m, reader, "error")), member(m, reader, "result"), member(m, reader, "params")) {
 				for kind, list := range map[policy.Kind]string{policy.Tool: "tools", policy.Prompt: "prompts", policy.Resource: "resources", policy.Template: "resourceTemplates"} {
 					entries, _ := member(in, reader, list).([]any)
 					for _, e := range entries {
