@@ -130,6 +130,9 @@ func (s *stream) event(e *sse.Event) error {
 		return fault("the upstream speaks HTTP+SSE")
 	default:
 		x.warn("an event is left out", fault("its name is not message"))
+		if x.answeredBy(e.Data) {
+			s.unclear = true // no client takes it for the answer, so it gets one at the end
+		}
 	}
 	if on.HasData || on.HasID || on.Retry != nil || on.Comment {
 		s.append(on)
@@ -189,6 +192,12 @@ func (s *stream) one(data []byte) []byte {
 		a.x.settleID(fr.id)
 	}
 	return out
+}
+
+// answeredBy reports whether data is a response to what was asked.
+func (x *exchange) answeredBy(data []byte) bool {
+	m, err := jsonrpc.Parse(data, jsonrpc.Limits{})
+	return err == nil && (m.Kind == jsonrpc.Result || m.Kind == jsonrpc.Failure) && x.awaits(m.ID)
 }
 
 // left notes that a message was left out.

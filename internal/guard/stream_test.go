@@ -188,6 +188,8 @@ func TestAClientIsNotLeftWaitingForWhatWasLeftOut(t *testing.T) {
 		"the answer is unreadable":            "data: " + tools(`{"name":"shown_lamp"`) + "\n\n",
 		"after it there is more":              "data: {\"jsonrpc\":\n\ndata: " + progress + "\n\n",
 		"the stream turns into another":       "event: endpoint\ndata: /messages?sessionId=hidden_vault\n\n",
+		"the answer's event has another name": "event: response\ndata: " + tools(`{"name":"hidden_vault"}`) + "\n\n",
+		"its name has a space":                "event: message \ndata: {\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":1,\"message\":\"m\"}}\n\n",
 		"a response of which the id is known": `data: {"jsonrpc":"2.0","id":1,"result":{"tools":7}}` + "\n\n",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -212,6 +214,14 @@ func TestAClientIsNotLeftWaitingForWhatWasLeftOut(t *testing.T) {
 			t.Errorf("got %q", got)
 		}
 		close(up.write)
+	})
+	t.Run("but a ping answers nothing", func(t *testing.T) {
+		for _, ping := range []string{"now", `{"jsonrpc":"2.0","id":2,"result":{}}`, `{"jsonrpc":"2.0","id":1,"method":"ping"}`} {
+			g.answers(sseAnswer("event: ping\ndata: "+ping+"\n\n", 1<<20))
+			if got := g.post("2025-11-25", "ping", `{}`).body; got != "" {
+				t.Errorf("%s: got %q", ping, got)
+			}
+		}
 	})
 	t.Run("unless it was answered", func(t *testing.T) {
 		g.answers(sseAnswer("data: {\n\ndata: {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}\n\n", 1<<20))

@@ -12,7 +12,7 @@ type Limits struct {
 
 // The defaults of Limits.
 const (
-	DefaultDepth   = 64
+	DefaultDepth   = 128
 	DefaultBatch   = 64
 	DefaultMembers = 100_000
 )

@@ -11,7 +11,7 @@ func call(params string) string {
 }
 
 // deep nests deeper than the default allows.
-var deep = strings.Repeat("[", 100) + strings.Repeat("]", 100)
+var deep = strings.Repeat("[", DefaultDepth) + strings.Repeat("]", DefaultDepth)
 
 // notJSON are bodies that are no JSON text, or nest too deep.
 var notJSON = map[string]struct{ body, reason string }{
