@@ -42,6 +42,7 @@ func (s *Server) authenticateClient(r *http.Request, form params) (*client, erro
 		return nil, refuse(codeInvalidRequest, "The client authenticates in two ways at once.")
 	}
 	var found error = invalidClient("The request names no client.", basic)
+	var named, proved *client
 	for _, cand := range candidates {
 		if basic && id != "" && cand.id != id {
 			found = refuse(codeInvalidRequest, "The client_id is not the one of the Authorization header.")
@@ -58,10 +59,24 @@ func (s *Server) authenticateClient(r *http.Request, form params) (*client, erro
 		if err != nil {
 			return nil, unavailable(err)
 		}
+		named = c
 		if c.proves(cand.secret) {
-			return c, nil
+			proved = c
+			break
 		}
 		found = invalidClient("The client's credentials are wrong.", basic)
+	}
+	// Both readings of one header are one attempt.
+	if named != nil && named.Static != nil && !named.public() {
+		if wait := s.secrets.wait(r, named.ID, proved != nil, s.now()); wait > 0 {
+			return nil, &protocolError{
+				code: codeTemporarilyUnavailable, description: "Too many attempts with wrong credentials. Try again later.",
+				status: http.StatusTooManyRequests, retryAfter: wait,
+			}
+		}
+	}
+	if proved != nil {
+		return proved, nil
 	}
 	return nil, found
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -77,6 +78,51 @@ func TestClientAuthentication(t *testing.T) {
 				t.Errorf("got %+v", e)
 			}
 		})
+	}
+}
+
+// Guessing the secret of a client that the operator set up is slow, and locks out nobody elsewhere.
+func TestGuessingClientSecretsIsLimited(t *testing.T) {
+	f := newFixture(t, nil)
+	machine := url.Values{"grant_type": {"client_credentials"}, "client_id": {"ci-bot"}}
+	from := func(addr, secret string) (*http.Response, answer) {
+		r := httptest.NewRequest(http.MethodPost, testIssuer+"/token", strings.NewReader(machine.Encode()+"&client_secret="+secret))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.RemoteAddr = addr
+		res := f.do(r)
+		return res, f.read(res)
+	}
+	const guesser, owner = "192.0.2.1:1000", "192.0.2.2:1000"
+	for i := range secretBurst {
+		if _, a := from(guesser, "bot-secret"); a.Status != http.StatusOK {
+			t.Fatalf("before guess %d, the right secret gets %+v", i, a)
+		}
+		if _, a := from(guesser, "guess"+strconv.Itoa(i)); a.Error != codeInvalidClient {
+			t.Fatalf("guess %d gets %+v", i, a)
+		}
+	}
+	for _, secret := range []string{"guess", "bot-secret", ""} {
+		if res, a := from(guesser, secret); a.Status != http.StatusTooManyRequests || a.Error != codeTemporarilyUnavailable || res.Header.Get("Retry-After") != "10" {
+			t.Errorf("after them, %q gets %+v, Retry-After %s", secret, a, res.Header.Get("Retry-After"))
+		}
+	}
+	if _, a := from(owner, "bot-secret"); a.Status != http.StatusOK {
+		t.Errorf("the owner, elsewhere: %+v", a)
+	}
+	f.clock.advance(secretEvery)
+	if _, a := from(guesser, "bot-secret"); a.Status != http.StatusOK {
+		t.Errorf("the right secret, later: %+v", a)
+	}
+}
+
+// A header that can be read in two ways is one attempt, which a good reading of it makes good.
+func TestTwoReadingsAreOneAttempt(t *testing.T) {
+	f := newFixture(t, func(c *Config) { c.Static[2].Secret = "a+b" })
+	form := url.Values{"grant_type": {"client_credentials"}}
+	for range 2 * secretBurst {
+		if a := f.read(f.post("/token", form, "Authorization", basic("ci-bot", "a+b"))); a.Status != http.StatusOK {
+			t.Fatalf("got %+v", a)
+		}
 	}
 }
 

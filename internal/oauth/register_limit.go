@@ -16,17 +16,15 @@ const (
 	defaultRegisterPerMinute = 60
 	registerBurst            = 200
 	registerAllFactor        = 10
-	maxLimitedAddresses      = 4096
 )
 
 // registerLimits counts registrations. Safe for concurrent use.
 type registerLimits struct {
 	perMinute int
 
-	mu    sync.Mutex
-	all   *rate.Limiter
-	young map[netip.Prefix]*rate.Limiter
-	old   map[netip.Prefix]*rate.Limiter
+	mu        sync.Mutex
+	all       *rate.Limiter
+	addresses limiters[netip.Prefix]
 }
 
 // newRegisterLimits makes limits of perMinute registrations for each address; negative means none at all.
@@ -34,9 +32,10 @@ func newRegisterLimits(perMinute int) *registerLimits {
 	if perMinute == 0 {
 		perMinute = defaultRegisterPerMinute
 	}
-	every := rate.Limit(float64(perMinute*registerAllFactor) / 60)
+	every := rate.Limit(float64(perMinute) / 60)
 	return &registerLimits{
-		perMinute: perMinute, all: rate.NewLimiter(every, registerBurst*registerAllFactor), young: make(map[netip.Prefix]*rate.Limiter),
+		perMinute: perMinute, all: rate.NewLimiter(every*registerAllFactor, registerBurst*registerAllFactor),
+		addresses: limiters[netip.Prefix]{every: every, burst: registerBurst},
 	}
 }
 
@@ -47,7 +46,7 @@ func (l *registerLimits) wait(r *http.Request, now time.Time) time.Duration {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, limiter := range []*rate.Limiter{l.address(remotePrefix(r)), l.all} {
+	for _, limiter := range []*rate.Limiter{l.addresses.get(remotePrefix(r)), l.all} {
 		res := limiter.ReserveN(now, 1)
 		if delay := res.DelayFrom(now); delay > 0 {
 			res.CancelAt(now)
@@ -55,23 +54,6 @@ func (l *registerLimits) wait(r *http.Request, now time.Time) time.Duration {
 		}
 	}
 	return 0
-}
-
-// address returns the limiter of one address. The table has two halves, and the older one is dropped when the younger one is
-// full: what is forgotten are the addresses not seen for longest. The caller holds the lock.
-func (l *registerLimits) address(p netip.Prefix) *rate.Limiter {
-	if limiter := l.young[p]; limiter != nil {
-		return limiter
-	}
-	limiter := l.old[p]
-	if limiter == nil {
-		limiter = rate.NewLimiter(rate.Limit(float64(l.perMinute)/60), registerBurst)
-	}
-	if len(l.young) >= maxLimitedAddresses/2 {
-		l.old, l.young = l.young, make(map[netip.Prefix]*rate.Limiter)
-	}
-	l.young[p] = limiter
-	return limiter
 }
 
 // remotePrefix is whom a request is counted for: an IPv4 address, or the /64 that one subscriber has of IPv6. It is the

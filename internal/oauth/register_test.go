@@ -142,6 +142,17 @@ func TestRegistrationsThatAreRefused(t *testing.T) {
 	}
 }
 
+// What is kept of a registration is what we need of it, whatever else it says.
+func TestOnlyWhatIsNeededOfARegistrationIsKept(t *testing.T) {
+	f := newFixture(t, nil)
+	filler := strings.Repeat("x", maxRegistrationBytes/4)
+	a := f.read(f.registerWith(`{"redirect_uris":["http://127.0.0.1/cb"],"client_name":"` + filler + `","scope":"` + filler + `","grant_types":["authorization_code","` + filler + `"]}`))
+	value, err := f.store.Get(t.Context(), kindClient, a.ClientID)
+	if err != nil || len(value) > 2*maxClientName+400 {
+		t.Errorf("%d bytes are kept, %v", len(value), err)
+	}
+}
+
 func TestClientNames(t *testing.T) {
 	for name, want := range map[string]string{
 		"Claude Code":               "Claude Code",
@@ -222,11 +233,11 @@ func TestTheTableOfAddressesIsBounded(t *testing.T) {
 	l := newRegisterLimits(0)
 	r := httptest.NewRequest(http.MethodPost, "/register", nil)
 	now := time.Now()
-	for i := range 3 * maxLimitedAddresses {
+	for i := range 3 * maxLimited {
 		r.RemoteAddr = "10." + strings.Join([]string{strconv.Itoa(i >> 16), strconv.Itoa(i >> 8 & 255), strconv.Itoa(i & 255)}, ".") + ":1"
 		l.wait(r, now)
 	}
-	if n := len(l.young) + len(l.old); n > maxLimitedAddresses {
+	if n := len(l.addresses.young) + len(l.addresses.old); n > maxLimited {
 		t.Errorf("%d addresses are kept", n)
 	}
 	if l.wait(r, now) == 0 {

@@ -28,6 +28,7 @@ type Server struct {
 	static    map[string]*client
 	providers map[string]identity.Provider
 	limits    *registerLimits
+	secrets   *secretLimits
 	keys      keyring
 	cache     *cache
 	reads     flights[*grantState]
@@ -51,7 +52,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	s := &Server{
 		cfg: cfg, log: cfg.Logger, pages: cfg.Pages, providers: make(map[string]identity.Provider), limits: newRegisterLimits(cfg.RegisterPerMinute),
-		cache: newCache(), askWait: defaultAskWait, bodyWait: defaultBodyWait, origin: issuer.Scheme + "://" + issuer.Host,
+		secrets: newSecretLimits(), cache: newCache(), askWait: defaultAskWait, bodyWait: defaultBodyWait, origin: issuer.Scheme + "://" + issuer.Host,
 	}
 	s.keys.server = s
 	if issuer.Scheme == "https" {
