@@ -115,6 +115,11 @@ func (c *StaticClient) check() error {
 	case !machine && len(c.Roles)+len(c.Permissions) > 0:
 		return fmt.Errorf("client %s has roles of its own only with the grant client_credentials; otherwise it acts with those of the person", c.ID)
 	}
+	for _, address := range c.RedirectURIs {
+		if err := oauth.CheckRedirectURI(address); err != nil {
+			return fmt.Errorf("client %s: redirect_uri %s: %w", c.ID, address, err)
+		}
+	}
 	for _, grant := range c.Grants {
 		if !slices.Contains(grantTypes, grant) {
 			return fmt.Errorf("client %s: there is no grant %s%s", c.ID, grant, didYouMean(grant, grantTypes))

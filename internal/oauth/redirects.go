@@ -63,6 +63,12 @@ type redirect struct {
 	url  *url.URL
 }
 
+// CheckRedirectURI says why an address can't be a redirect URI of a client.
+func CheckRedirectURI(raw string) error {
+	_, err := parseRedirect(raw)
+	return err
+}
+
 // parseRedirect checks a redirect URI by itself (RFC 6749 section 3.1.2, RFC 8252 section 7, RFC 9700 section 4.1).
 func parseRedirect(raw string) (redirect, error) {
 	if raw == "" || len(raw) > maxRedirectURI || !printable(raw) || strings.ContainsAny(raw, " #\\\"<>^`{|}") {
