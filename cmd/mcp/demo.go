@@ -22,6 +22,9 @@ import (
 	"github.com/mcpgateway/caddy-mcp-gateway/cmd/mcp/demo"
 )
 
+// portTries is how often a port that is free on 127.0.0.1 may turn out not to be on ::1.
+const portTries = 10
+
 // stopTimeout is how long the demo waits for requests that are under way when it is stopped.
 const stopTimeout = 5 * time.Second
 
@@ -58,7 +61,7 @@ Nothing is kept after the demo ends, unless --data names a directory.`,
 			return runDemo(ctx, &flags, os.Getenv, cmd.OutOrStdout())
 		},
 	}
-	cmd.Flags().Uint16Var(&flags.port, "port", 8788, "port to listen on")
+	cmd.Flags().Uint16Var(&flags.port, "port", 8788, "port to listen on; 0 is any that is free")
 	cmd.Flags().StringVar(&flags.data, "data", "", "directory for passwords, grants, keys and the audit log (default: one that is deleted at the end)")
 	cmd.Flags().BoolVarP(&flags.verbose, "verbose", "v", false, "show all of Caddy's log, not only warnings")
 	cmd.Flags().BoolVar(&flags.printCaddyfile, "print-caddyfile", false, "print the Caddyfile that would be run, and exit")
@@ -72,8 +75,7 @@ func runDemo(ctx context.Context, flags *demoFlags, getenv func(string) string, 
 	if err != nil {
 		return err
 	}
-	port := strconv.Itoa(int(flags.port))
-	binds, err := loopback(ctx, port)
+	port, binds, err := loopback(ctx, flags.port)
 	if err != nil {
 		return err
 	}
@@ -141,8 +143,31 @@ func stopDemo(ctx context.Context, shutdown func(context.Context) error) error {
 }
 
 // loopback finds which loopback addresses the port is free on: `localhost` may mean either, and a machine may have only
-// one of them. That the port is taken on one is an error, since half of the clients would reach someone else's server.
-func loopback(ctx context.Context, port string) (binds []string, err error) {
+// one of them. That the port is taken on one is an error, since half of the clients would reach someone else's server. For
+// port 0 it finds one that is free on both.
+func loopback(ctx context.Context, wanted uint16) (port string, binds []string, err error) {
+	if wanted != 0 {
+		port = strconv.Itoa(int(wanted))
+		binds, err = bindable(ctx, port)
+		return port, binds, err
+	}
+	for range portTries {
+		var config net.ListenConfig
+		listener, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
+		if err != nil {
+			return "", nil, err
+		}
+		_, port, _ = net.SplitHostPort(listener.Addr().String())
+		_ = listener.Close()
+		if binds, err = bindable(ctx, port); err == nil {
+			return port, binds, nil
+		}
+	}
+	return "", nil, errors.New("no port is free on this machine: choose one with --port")
+}
+
+// bindable returns the loopback addresses that a port is free on.
+func bindable(ctx context.Context, port string) (binds []string, err error) {
 	for _, host := range []string{"127.0.0.1", "::1"} {
 		var config net.ListenConfig
 		listener, err := config.Listen(ctx, "tcp", net.JoinHostPort(host, port))

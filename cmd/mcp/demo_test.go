@@ -3,6 +3,7 @@ package mcpcmd
 import (
 	"context"
 	"net"
+	"strconv"
 	"os"
 	"path/filepath"
 	"slices"
@@ -77,11 +78,27 @@ func TestDemoSaysThatItsPortIsTaken(t *testing.T) {
 		}
 		defer listener.Close()
 		_, port, _ := net.SplitHostPort(listener.Addr().String())
-		_, err = loopback(t.Context(), port)
+		number, err := strconv.ParseUint(port, 10, 16)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _, err = loopback(t.Context(), uint16(number))
 		if err == nil || !strings.Contains(err.Error(), "port "+port+" is in use") || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: got %v, want one line about port %s", host, err, port)
 		}
 	}
+}
+
+func TestDemoFindsAFreePort(t *testing.T) {
+	port, binds, err := loopback(t.Context(), 0)
+	if err != nil || port == "0" || port == "" || len(binds) == 0 {
+		t.Fatalf("got port %q on %v, %v", port, binds, err)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:"+port)
+	if err != nil {
+		t.Fatal("the port isn't free:", err)
+	}
+	listener.Close()
 }
 
 func TestDemoCaddyfileHoldsNoSecretOfWorkOS(t *testing.T) {
