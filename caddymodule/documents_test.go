@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 )
 
 // fence is a code block of a Markdown document.
@@ -37,7 +39,7 @@ func fences(document string) []fence {
 	return all
 }
 
-// TestEveryCaddyfileInTheDocumentsIsGood adapts and validates every code block marked ```caddyfile in the repository's
+// TestEveryCaddyfileInTheDocumentsIsGood formats, adapts and validates every code block marked ```caddyfile in the repository's
 // Markdown, and the example. A block that is not a whole Caddyfile says where it belongs: ```caddyfile global in the
 // global options, ```caddyfile app in the global option mcp_gateway, ```caddyfile site in a site.
 func TestEveryCaddyfileInTheDocumentsIsGood(t *testing.T) {
@@ -72,6 +74,9 @@ func TestEveryCaddyfileInTheDocumentsIsGood(t *testing.T) {
 			kind, isCaddyfile := strings.CutPrefix(block.info, "caddyfile")
 			if !isCaddyfile {
 				continue
+			}
+			if formatted := string(caddyfile.Format([]byte(block.text))); formatted != block.text {
+				t.Errorf("%s:%d: caddy fmt would write it so:\n%s", document, block.line, formatted)
 			}
 			text, err := complete(strings.TrimSpace(kind), block.text)
 			if err != nil {
