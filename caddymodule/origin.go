@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 )
 
@@ -23,6 +24,8 @@ func parseOrigin(text string) (origin, error) {
 		return origin{}, fmt.Errorf("%q must begin with https://", text)
 	case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.HasSuffix(text, "#"):
 		return origin{}, fmt.Errorf("%q must be scheme, host and port alone", text)
+	case !isPort(u.Port()):
+		return origin{}, fmt.Errorf("%q has no port that there is; a port is 1 to 65535", text)
 	case u.Path == "/":
 		return origin{}, fmt.Errorf("write %q without the slash at the end: clients compare it as text", strings.TrimSuffix(text, "/"))
 	case u.Path != "":
@@ -33,6 +36,12 @@ func parseOrigin(text string) (origin, error) {
 		return origin{}, fmt.Errorf("write %q as %q: clients compare it as text", text, o)
 	}
 	return o, nil
+}
+
+// isPort reports whether a port can be connected to. It may be left out.
+func isPort(port string) bool {
+	n, err := strconv.ParseUint(port, 10, 16)
+	return port == "" || err == nil && n != 0
 }
 
 // newOrigin puts an origin into its one form.

@@ -40,6 +40,11 @@ func (h *Handler) provisionProxy(ctx caddy.Context) error {
 			return errors.New("reverse_proxy: handle_response would hand a judged request, with our credentials, to other handlers; it can't be used here")
 		}
 	}
+	for _, upstream := range proxy.Upstreams {
+		if err := checkDial(upstream.Dial); err != nil {
+			return err
+		}
+	}
 	if err := h.checkHeaderUp(); err != nil {
 		return err
 	}
@@ -48,7 +53,7 @@ func (h *Handler) provisionProxy(ctx caddy.Context) error {
 		return err
 	}
 	// The proxy takes a transport that it finds, and begins its health checks with it right away.
-	proxy.Transport = wrapTransport(inner, h.headersUp())
+	proxy.Transport = wrapTransport(inner, h.headersUp(), h.credentials)
 	if err := proxy.Provision(ctx); err != nil {
 		return err
 	}
@@ -129,15 +134,10 @@ func (h *Handler) checkHeaderUp() error {
 // reverse_proxy from adding one of its own; header_up can still set them.
 var forwarded = []string{"X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host"}
 
-// proxy sends a judged request to the MCP server: without anything of the agent's, with our credentials, to the
-// upstream's endpoint. The request is the guard's own copy, so it is changed in place.
+// proxy sends a judged request to the MCP server: without anything of the agent's, to the upstream's
+// endpoint. Our credentials are added by the transport. The request is the guard's own copy, so it is changed in place.
 func (h *Handler) proxy(w http.ResponseWriter, r *http.Request) error {
 	upstream.Clean(r.Header)
-	if h.credentials != nil {
-		if err := h.credentials.Apply(r.Context(), r.Header); err != nil {
-			return fmt.Errorf("getting the credentials for the MCP server: %w", err)
-		}
-	}
 	for _, name := range forwarded {
 		if _, ours := r.Header[name]; !ours {
 			r.Header[name] = nil

@@ -2,13 +2,17 @@ package caddymodule
 
 import (
 	"errors"
+	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/upstream"
 )
 
 // transport stands around the reverse proxy's own. It makes the last changes to a request, which the proxy leaves no
@@ -17,11 +21,18 @@ type transport struct {
 	http.RoundTripper
 	keepHost, keepVia bool   // header_up sets them
 	defaultPort       string // which Host leaves out
+	credentials       upstream.Credentials
 }
 
 // wrapTransport puts a transport around the proxy's.
-func wrapTransport(inner http.RoundTripper, touched map[string]bool) *transport {
-	t := &transport{RoundTripper: inner, keepHost: touched["Host"], keepVia: touched["Via"], defaultPort: defaultPort("http")}
+func wrapTransport(inner http.RoundTripper, touched map[string]bool, credentials upstream.Credentials) *transport {
+	t := &transport{
+		RoundTripper: inner,
+		keepHost:     touched["Host"],
+		keepVia:      touched["Via"],
+		defaultPort:  defaultPort("http"),
+		credentials:  credentials,
+	}
 	if tls, ok := inner.(reverseproxy.TLSTransport); ok && tls.TLSEnabled() {
 		t.defaultPort = defaultPort("https")
 	}
@@ -62,6 +73,14 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 		r.Body = body
+	}
+	if t.credentials != nil {
+		// The proxy logs the request as it knows it: what is secret goes into a copy.
+		r = r.WithContext(r.Context())
+		r.Header = maps.Clone(r.Header)
+		if err := t.credentials.Apply(r.Context(), r.Header); err != nil {
+			return nil, fmt.Errorf("getting the credentials for the MCP server: %w", err)
+		}
 	}
 	st, _ := r.Context().Value(streamKey{}).(*stream)
 	res, err := t.RoundTripper.RoundTrip(r)
