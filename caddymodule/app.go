@@ -76,19 +76,22 @@ type App struct {
 	// Where decisions are recorded. Default: log, which is the logger mcp_gateway.audit.
 	AuditRaw []json.RawMessage `json:"audit,omitempty" caddy:"namespace=mcp_gateway.audit inline_key=module"`
 
-	logger  *zap.Logger
-	now     func() time.Time
-	issuer  origin
-	drained []*caddyhttp.Server // those that end the streams when they shut down
-	origins originList
-	policy  *policy.Policy
-	auditor audit.Sink
-	oauth   *oauth.Server
-	sites   *survey
-	streams *streams
-	seq     uint64   // later configs have higher ones
-	shared  *runtime // nil until provisioned
-	key     string   // of shared
+	logger     *zap.Logger
+	now        func() time.Time
+	issuer     origin
+	drained    []*caddyhttp.Server // those that end the streams when they shut down
+	origins    originList
+	policy     *policy.Policy
+	auditor    audit.Sink
+	oauth      *oauth.Server
+	oauthNames []string // the paths it has or keeps free, folded
+	sites      *survey
+	streams    *streams
+	seq        uint64   // later configs have higher ones
+	shared     *runtime // nil until provisioned
+	key        string   // of shared
+
+	written written // where things stand in the Caddyfile, if that is known
 
 	storeConfig string // StoreRaw, which loading the module clears
 
@@ -103,6 +106,7 @@ func (App) CaddyModule() caddy.ModuleInfo {
 
 // Provision sets up the app. It runs for `caddy validate` too, so it makes no key, writes nothing and calls nobody.
 func (app *App) Provision(ctx caddy.Context) error {
+	app.written = recall(app)
 	app.logger = ctx.Logger()
 	app.now = time.Now
 	app.streams = new(streams)
@@ -169,7 +173,11 @@ func (app *App) Provision(ctx caddy.Context) error {
 		Now:             app.now,
 		Pages:           pages.New(),
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	app.oauthNames = app.foldedOAuthNames()
+	return nil
 }
 
 // Interface guards.

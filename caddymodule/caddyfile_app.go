@@ -21,7 +21,9 @@ func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 	if err := app.UnmarshalCaddyfile(d); err != nil {
 		return nil, err
 	}
-	return httpcaddyfile.App{Name: "mcp_gateway", Value: caddyconfig.JSON(app, nil)}, nil
+	config := caddyconfig.JSON(app, nil)
+	noteApp(config, app.Policy)
+	return httpcaddyfile.App{Name: "mcp_gateway", Value: config}, nil
 }
 
 // UnmarshalCaddyfile sets up the app from Caddyfile tokens. Syntax:

@@ -30,6 +30,11 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 	case h.Option("mcp_gateway") == nil:
 		return nil, h.Err("mcp_gateway needs the global option of the same name: { mcp_gateway { issuer … } } at the top of the Caddyfile")
 	}
+	order, _ := h.Option("order").([]string)
+	if err := checkOrder(order); err != nil {
+		return nil, h.WrapErr(err)
+	}
+	start := h.Token()
 	h.Reset()
 	handler := new(Handler)
 	if err := handler.UnmarshalCaddyfile(h.Dispenser); err != nil {
@@ -39,6 +44,9 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 		if err := handler.ReverseProxy.FinalizeUnmarshalCaddyfile(h); err != nil {
 			return nil, err
 		}
+	}
+	if app, ok := h.Option("mcp_gateway").(httpcaddyfile.App); ok {
+		noteMount(app.Value, spot{handler.Mount, handler.Server, handler.Resource}, start)
 	}
 	return h.NewRoute(nil, handler), nil
 }
@@ -125,6 +133,9 @@ func (r *directiveReader) mount(d *caddyfile.Dispenser) error {
 // upstream takes the path off an upstream's URL: reverse_proxy wants only its address.
 func (r *directiveReader) upstream(d *caddyfile.Dispenser, token *caddyfile.Token) error {
 	base, path := trimPath(token.Text)
+	if err := checkUpstream(base); err != nil {
+		return errAt(*token, err)
+	}
 	token.Text = base
 	r.upstreams = true
 	if r.upstreamPath != nil && *r.upstreamPath != path {

@@ -101,8 +101,8 @@ func (u *upstreamServer) last(t *testing.T) *http.Request {
 
 // gatewayConfig is what differs between the gateways of the tests.
 type gatewayConfig struct {
-	Global, App, Policy, Site, Rest string
-	Port, Dir                       string
+	Global, App, Clients, Policy, Site, Rest string
+	Port, Dir                                string
 }
 
 var gatewayTemplate = template.Must(template.New("").Parse(`{
@@ -121,6 +121,7 @@ var gatewayTemplate = template.Must(template.New("").Parse(`{
 			user alice $2a$04$TJ.AW1W2pdyerL5HpWiKM.qUalFFjF5hK2Zy12QmVQTWzfpyrJPAG
 		}
 		clients {
+			{{.Clients}}
 			static bot {
 				secret the-secret-of-the-bot-is-long
 				grant client_credentials

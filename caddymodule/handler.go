@@ -71,15 +71,16 @@ type Handler struct {
 	// after it was judged, is refused: handle_response, rewrite.
 	ReverseProxy *reverseproxy.Handler `json:"reverse_proxy,omitempty"`
 
-	app         *App
-	logger      *zap.Logger
-	seats       []*seat
-	oauthHere   bool   // the OAuth endpoints answer on one of the seats
-	folded      string // the mount, as fold has it
-	guard       *guard.Guard
-	credentials upstream.Credentials
-	target      target
-	proxying    bool // ReverseProxy was provisioned
+	app          *App
+	logger       *zap.Logger
+	accessLogger *zap.Logger // named as that of the HTTP server, which can't be had
+	seats        []*seat
+	oauthHere    bool   // the OAuth endpoints answer on one of the seats
+	folded       string // the mount, as fold has it
+	guard        *guard.Guard
+	credentials  upstream.Credentials
+	target       target
+	proxying     bool // ReverseProxy was provisioned
 }
 
 // CaddyModule returns the Caddy module information.
@@ -90,9 +91,13 @@ func (Handler) CaddyModule() caddy.ModuleInfo {
 // Provision sets up the handler.
 func (h *Handler) Provision(ctx caddy.Context) error {
 	h.logger = ctx.Logger()
+	h.accessLogger = ctx.Logger(loggerName("http")).Named("log.access")
 	app, err := ctx.AppIfConfigured("mcp_gateway")
-	if err != nil {
+	switch {
+	case errors.Is(err, caddy.ErrNotConfigured):
 		return fmt.Errorf("the app mcp_gateway is needed (in a Caddyfile, the global option mcp_gateway): %w", err)
+	case err != nil:
+		return err
 	}
 	h.app = app.(*App)
 	if err := h.takeSeats(ctx); err != nil {
@@ -152,14 +157,15 @@ func (h *Handler) takeSeats(ctx caddy.Context) error {
 		}
 	}
 	h.seats = h.app.sites.seatsOf(server, spot{h.Mount, h.Server, h.Resource})
-	if h.Server == "" {
-		h.Server = strings.TrimPrefix(h.Mount, "/")
-	}
 	if len(h.seats) == 0 && h.Mount == "" {
-		return fmt.Errorf("a bare mcp_gateway serves the OAuth endpoints, but this site is not the issuer's, %s", h.app.issuer)
+		return h.app.written.at(spot{}, fmt.Errorf("a bare mcp_gateway serves the OAuth endpoints, but this site is not the issuer's, %s", h.app.issuer))
 	}
 	if len(h.seats) == 0 {
-		return fmt.Errorf("mount %s stands where requests never come, or where the site it belongs to can't be told", h.Mount)
+		return h.app.written.at(spot{h.Mount, h.Server, h.Resource},
+			fmt.Errorf("mount %s stands where requests never come, or where the site it belongs to can't be told", h.Mount))
+	}
+	if h.Server == "" {
+		h.Server = strings.TrimPrefix(h.Mount, "/")
 	}
 	h.oauthHere = slices.ContainsFunc(h.seats, func(at *seat) bool { return at.isIssuer })
 	h.app.drainOnShutdown(http, server)

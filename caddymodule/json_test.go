@@ -36,6 +36,8 @@ func TestBadJSONIsRefusedToo(t *testing.T) {
 		{app + "clients", `{"static":[{"id":"x","secret":"s","grants":["client_credentials"],"permissions":["draw"]}]}`, "client x: the policy has no permission draw"},
 		{app + "store", `{"module":"redis"}`, "mcp_gateway.stores.redis"},
 		{app + "audit", `[{"module":"workos"}]`, "mcp_gateway.audit.workos"},
+		{app + "issuer", `"https://mcp.example.com:0"`, "port is 1 to 65535"},
+		{app + "clients", `{"static":[{"id":"x","public":true,"redirect_uris":["javascript:alert(1)"]}]}`, "client x: redirect_uri javascript:alert(1)"},
 		{app + "default_resource", `"https://mcp.example.com/other"`, "none of the mounts"},
 		{handler + "mount", `"/"`, "every path"},
 		{handler + "mount", `"/token"`, "/token"},
@@ -59,6 +61,7 @@ func TestBadJSONIsRefusedToo(t *testing.T) {
 		{handler + "reverse_proxy/headers", `{"request":{"add":{"X":["{http.request.cookie.sid}"]}}}`, "signed in with"},
 		{handler + "reverse_proxy/headers", `{"request":{"replace":{"X":[{"search":"a","replace":"{http.request.header.cookie}"}]}}}`, "signed in with"},
 		{handler + "reverse_proxy/trusted_proxies", `["x"]`, "x"},
+		{handler + "reverse_proxy/upstreams", `[{"dial":"x.example:80/mcp"}]`, "write http://x.example:80/mcp"},
 		{handler + "reverse_proxi", `{}`, "unknown field"},
 	} {
 		config, err := os.ReadFile("testdata/good/minimal.json")
@@ -106,6 +109,7 @@ func setPath(t *testing.T, root any, path []string, value string) {
 func TestSitesAreFoundWhereverRoutesAreNested(t *testing.T) {
 	const app = `"mcp_gateway":{"issuer":"https://mcp.example.com","policy":{"roles":{}},"clients":{"static":[{"id":"x","secret":"s","grants":["client_credentials"]}]}}`
 	const gateway = `{"handler":"mcp_gateway","mount":"/mcp","reverse_proxy":{"upstreams":[{"dial":"127.0.0.1:9000"}]}}`
+	const proxy = `{"handler":"reverse_proxy","upstreams":[{"dial":"127.0.0.1:9000"}]}`
 	for _, tt := range []struct{ name, servers, want string }{
 		{"no host: the issuer's", `{"s":{"listen":[":8080"],"routes":[{"handle":[` + gateway + `]}]}}`, ""},
 		{"the issuer's host behind something that ends TLS", `{"s":{"listen":[":8080"],"routes":[{"match":[{"host":["mcp.example.com"]}],"handle":[` + gateway + `]}]}}`, ""},
@@ -114,7 +118,23 @@ func TestSitesAreFoundWhereverRoutesAreNested(t *testing.T) {
 			{"match":[{"host":["mcp.example.com"]}],"handle":[` + gateway + `]}]}]}]}}`, ""},
 		{"a named route", `{"s":{"listen":[":443"],"named_routes":{"n":{"handle":[` + gateway + `]}},
 			"routes":[{"match":[{"host":["mcp.example.com"]}],"handle":[{"handler":"invoke","name":"n"}]}]}}`, ""},
-		{"a host in one of two matcher sets", `{"s":{"listen":[":443"],"routes":[{"match":[{"host":["a.example.net"]},{"path":["/x"]}],"handle":[` + gateway + `]}]}}`, ""},
+		{"a host in one of two matcher sets", `{"s":{"listen":[":443"],"routes":[{"match":[{"host":["a.example.net"]},{"protocol":"https"}],"handle":[` + gateway + `]}]}}`, ""},
+		{"a path around it", `{"s":{"listen":[":443"],"routes":[{"match":[{"path":["/mcp*"]}],"handle":[` + gateway + `]}]}}`, "a path of its own"},
+		{"a path around it, in a subroute", `{"s":{"listen":[":443"],"routes":[{"handle":[{"handler":"subroute","routes":[
+			{"match":[{"path_regexp":{"pattern":"^/mcp"}}],"handle":[` + gateway + `]}]}]}]}}`, "a path of its own"},
+		{"a proxy before it", `{"s":{"listen":[":443"],"routes":[{"handle":[` + proxy + `]},{"handle":[` + gateway + `]}]}}`, "(reverse_proxy) takes requests for /mcp"},
+		{"a proxy before it in one route", `{"s":{"listen":[":443"],"routes":[{"handle":[` + proxy + `,` + gateway + `]}]}}`, "(reverse_proxy) takes requests for /mcp"},
+		{"a proxy before it for what begins alike", `{"s":{"listen":[":443"],"routes":[{"match":[{"path":["/M*"]}],"handle":[` + proxy + `]},{"handle":[` + gateway + `]}]}}`, "takes requests for /mcp"},
+		{"a proxy before it for what is below it", `{"s":{"listen":[":443"],"routes":[{"match":[{"path":["/mcp/x/*"]}],"handle":[` + proxy + `]},{"handle":[` + gateway + `]}]}}`, "takes requests for /mcp"},
+		{"a proxy before it in a named route", `{"s":{"listen":[":443"],"named_routes":{"n":{"handle":[` + proxy + `]}},
+			"routes":[{"handle":[{"handler":"invoke","name":"n"}]},{"handle":[` + gateway + `]}]}}`, "takes requests for /mcp"},
+		{"a proxy before it for an endpoint", `{"s":{"listen":[":443"],"routes":[{"match":[{"path":["/token"]}],"handle":[` + proxy + `]},{"handle":[` + gateway + `]}]}}`, "takes away the OAuth endpoint /token"},
+		{"a proxy before it for something else", `{"s":{"listen":[":443"],"routes":[{"match":[{"path":["/mcps","/x*","*.php"]}],"handle":[` + proxy + `]},{"handle":[` + gateway + `]}]}}`, ""},
+		{"a proxy before it for another host", `{"s":{"listen":[":443"],"routes":[{"match":[{"host":["www.example.com"]}],"handle":[` + proxy + `]},
+			{"match":[{"host":["mcp.example.com"]}],"handle":[` + gateway + `]}]}}`, ""},
+		{"a refusal before it", `{"s":{"listen":[":443"],"routes":[{"match":[{"not":[{"remote_ip":{"ranges":["10.0.0.0/8"]}}]}],"handle":[{"handler":"static_response","abort":true}]},
+			{"handle":[` + gateway + `]}]}}`, ""},
+		{"a proxy behind it", `{"s":{"listen":[":443"],"routes":[{"handle":[` + gateway + `]},{"handle":[` + proxy + `]}]}}`, ""},
 		{"a socket", `{"s":{"listen":["unix//run/caddy.sock"],"routes":[{"match":[{"host":["mcp.example.com"]}],"handle":[` + gateway + `]}]}}`, ""},
 		{"another host", `{"s":{"listen":[":443"],"routes":[{"match":[{"host":["a.example.net"]}],"handle":[` + gateway + `]}]}}`, "no site answers at the issuer"},
 		{"another host at another port", `{"i":{"listen":[":443"],"routes":[{"match":[{"host":["mcp.example.com"]}],"handle":[{"handler":"mcp_gateway"}]}]},

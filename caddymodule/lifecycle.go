@@ -51,6 +51,12 @@ func (app *App) Start() error {
 	if app.sites == nil {
 		app.logger.Warn("no site has an mcp_gateway directive, so nobody can reach the authorization server or any MCP server")
 	}
+	if app.sites != nil {
+		for _, listens := range app.sites.behind {
+			app.logger.Info("something in front of Caddy is taken to serve a site at the issuer's address",
+				zap.String("site", listens), zap.Stringer("issuer", app.issuer))
+		}
+	}
 	app.shared.started.enter(app)
 	running.enter(app)
 

@@ -46,7 +46,7 @@ func TestMountMayNotHideOAuthEndpoints(t *testing.T) {
 	for _, tt := range []struct{ mount, prefix, want string }{
 		{"/token", "/", "/token"},
 		{"/Token", "/", "/token"},
-		{"/webhooks", "/", "/webhooks"},
+		{"/webhooks", "/", "/webhooks/workos"},
 		{"/oauth", "/oauth", "/oauth"},
 		{"/OAuth/token", "/oauth", "/oauth"},
 		{"/a", "/a/b", "/a/b/authorize"},

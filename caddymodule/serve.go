@@ -24,22 +24,20 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 			return h.serveMount(w, r)
 		}
 	}
-	if h.oauthHere && h.app.oauth.Handles(path) {
-		switch at := h.seatFor(r); {
-		case at == nil:
-			return misdirected(w)
-		case at.isIssuer:
-			h.app.oauth.ServeHTTP(w, r)
-			return nil
-		}
+	if h.oauthHere && h.app.isOAuth(path) && h.serveOAuth(w, r, path) {
+		return nil
 	}
-	if h.Mount == "" {
-		return next.ServeHTTP(w, r)
-	}
-	if rest, found := strings.CutPrefix(path, metadataPath); found {
+	if rest, found := strings.CutPrefix(path, metadataPath); found && h.Mount != "" {
 		if served, err := h.serveMetadata(w, r, rest); served {
 			return err
 		}
+	}
+	if h.lacksMetadata(r, path) {
+		notFound(w)
+		return nil
+	}
+	if h.Mount == "" {
+		return next.ServeHTTP(w, r)
 	}
 	if at := h.seatFor(r); h.below(at, path) || r.URL.Path != path && h.below(at, r.URL.Path) {
 		w.Header().Set("X-Content-Type-Options", "nosniff")

@@ -47,7 +47,7 @@ func (app *App) setDefaults() {
 		app.StoreRaw = json.RawMessage(`{"module":"caddy"}`)
 	}
 	app.storeConfig = string(app.StoreRaw)
-	if app.AuditRaw == nil {
+	if len(app.AuditRaw) == 0 { // an empty list doesn't turn auditing off
 		app.AuditRaw = []json.RawMessage{json.RawMessage(`{"module":"log"}`)}
 	}
 }

@@ -17,6 +17,7 @@ import (
 type survey struct {
 	seats     []*seat
 	resources []oauth.Resource // one for each URL
+	behind    []string         // where sites listen whose public origin is taken to be the issuer
 }
 
 // seat is one mount at one public origin of its site; or, with no mount, a site that has the OAuth endpoints alone.
@@ -30,8 +31,12 @@ type seat struct {
 	isIssuer bool     // the OAuth endpoints answer here
 	resource oauth.Resource
 	nested   []string // other mounts below this one, folded
-	alone    bool     // no other mount has this origin
-	fallback bool     // what clients mean that name no resource
+
+	// The protected resource metadata that the other handlers of the site have, by what follows the well-known name.
+	elsewhere []string
+
+	alone    bool // no other mount has this origin
+	fallback bool // what clients mean that name no resource
 }
 
 // surveyor turns findings into seats.
@@ -41,6 +46,7 @@ type surveyor struct {
 	atIssuer  bool // some site listens where the issuer says
 	seats     []*seat
 	withSeats map[string]*seat
+	behind    []string // where sites listen whose public origin is taken to be the issuer
 	errs      []error
 }
 
@@ -54,18 +60,23 @@ func (app *App) takeSurvey(http *caddyhttp.App) error {
 		}
 	}
 	for _, found := range findings {
+		if slices.ContainsFunc(found.gates, gate.byPath) {
+			s.failAt(found.spot, errors.New("mcp_gateway stands in a site or a route with a path of its own, which would let requests past it; "+
+				"write the site without a path, such as https://mcp.example.com { … }"))
+			continue
+		}
 		for _, o := range s.origins(found) {
 			s.add(found, o)
 		}
 	}
-	result := &survey{seats: s.seats}
+	result := &survey{seats: s.seats, behind: slices.Compact(slices.Sorted(slices.Values(s.behind)))}
 	s.relate()
 	result.resources = s.resources()
 	s.checkIssuer()
 	s.checkDefault(result.resources)
 	app.sites = result
 	if servers := app.serverNames(); len(servers) > 0 {
-		s.fail(app.policy.CheckServers(servers))
+		s.fail(app.written.checkServers(app.policy, servers))
 	}
 	return errors.Join(s.errs...)
 }
@@ -77,20 +88,23 @@ func (s *surveyor) fail(err error) {
 	}
 }
 
+// failAt notes an error about a directive.
+func (s *surveyor) failAt(at spot, err error) { s.fail(s.app.written.at(at, err)) }
+
 // origins returns the public origins of a finding's site. Where the issuer's host is among the hosts of a site, or the
 // site takes every host, as behind a load balancer, and no site listens exactly where the issuer says, the public origin
 // is the issuer's, whatever the listener is. A handler's own resource goes over all of this.
 func (s *surveyor) origins(found finding) []origin {
 	if found.spot.Resource != "" {
 		o, err := parseResource(found.spot)
-		s.fail(err)
 		if err != nil {
+			s.failAt(found.spot, err)
 			return nil
 		}
 		return []origin{o}
 	}
 	if found.hosts == nil {
-		return []origin{s.app.issuer}
+		return s.issuerFor(found)
 	}
 	var all []origin
 	var unknown string
@@ -101,28 +115,52 @@ func (s *surveyor) origins(found finding) []origin {
 				unknown = host
 				continue
 			}
-			all = append(all, s.app.issuer)
+			all = append(all, s.issuerFor(found)...)
 		case host == s.app.issuer.host && !s.atIssuer:
-			all = append(all, s.app.issuer)
+			all = append(all, s.issuerFor(found)...)
 		default:
 			all = append(all, s.derive(found.server, host)...)
 		}
 	}
 	if len(all) == 0 && found.spot.Mount != "" {
-		s.fail(fmt.Errorf("mount %s: the public origin of the site %s can't be told; add the subdirective: resource https://…%s",
+		s.failAt(found.spot, fmt.Errorf("mount %s: the public origin of the site %s can't be told; add the subdirective: resource https://…%s",
 			found.spot.Mount, unknown, found.spot.Mount))
 	}
 	return all
 }
 
-// derive returns the origins at which a server answers for a host, by its listeners.
+// issuerFor returns the issuer's origin for a site that can be meant by it. Another port than the site's own is that of
+// something in front of it; but on loopback, where http is allowed, there is nothing in front, and it is a slip.
+func (s *surveyor) issuerFor(found finding) []origin {
+	listens, known := s.listens(found.server, s.app.issuer.host)
+	switch {
+	case !known || slices.Contains(listens, s.app.issuer):
+	case s.app.issuer.scheme == "http":
+		s.failAt(found.spot, fmt.Errorf("the issuer is %s, but the site answers at %s: write the same port in both places", s.app.issuer, listens[0]))
+		return nil
+	default:
+		s.behind = append(s.behind, listens[0].String())
+	}
+	return []origin{s.app.issuer}
+}
+
+// derive returns the origins at which a server answers for a host.
 func (s *surveyor) derive(server *caddyhttp.Server, host string) []origin {
+	if all, known := s.listens(server, host); known {
+		return all
+	}
+	// Something in front of it knows the public address.
+	return []origin{newOrigin(s.app.issuer.scheme, host, "")}
+}
+
+// listens returns the origins at which a server answers for a host, by its listeners. They are not known of a socket, or
+// of a port that the system chooses.
+func (s *surveyor) listens(server *caddyhttp.Server, host string) (all []origin, known bool) {
 	httpPort := s.http.HTTPPort
 	if httpPort == 0 {
 		httpPort = caddyhttp.DefaultHTTPPort
 	}
 	repl := caddy.NewReplacer()
-	var all []origin
 	for _, listen := range server.Listen {
 		address, err := caddy.ParseNetworkAddress(repl.ReplaceAll(listen, ""))
 		if err != nil || address.IsUnixNetwork() || address.IsFdNetwork() {
@@ -139,10 +177,7 @@ func (s *surveyor) derive(server *caddyhttp.Server, host string) []origin {
 			}
 		}
 	}
-	if len(all) == 0 { // a socket, or a port chosen by the system: something in front of it knows the public address
-		all = append(all, newOrigin(s.app.issuer.scheme, host, ""))
-	}
-	return all
+	return all, len(all) > 0
 }
 
 // parseResource reads the URL that a handler says it has.
@@ -180,6 +215,7 @@ func (s *surveyor) add(found finding, o origin) {
 	if at.port == "" {
 		at.port = defaultPort(o.scheme)
 	}
+	s.checkBefore(found, at)
 	if mount == "" {
 		if at.isIssuer {
 			s.seats = append(s.seats, at)
@@ -187,20 +223,20 @@ func (s *surveyor) add(found finding, o origin) {
 		return
 	}
 	if !o.secure() {
-		s.fail(fmt.Errorf("mount %s: %s would carry tokens in the clear; serve the site over https, or, if something in front of it does, "+
+		s.failAt(found.spot, fmt.Errorf("mount %s: %s would carry tokens in the clear; serve the site over https, or, if something in front of it does, "+
 			"add the subdirective: resource https://%s%s", mount, o, o.host, mount))
 		return
 	}
 	if at.isIssuer {
 		if endpoint := oauthCollision(mount, s.app.OAuthPath, s.app.oauth.Paths()); endpoint != "" {
-			s.fail(fmt.Errorf("mount %s would take away the OAuth endpoint %s; choose another mount, or move those endpoints with oauth_path",
+			s.failAt(found.spot, fmt.Errorf("mount %s would take away the OAuth endpoint %s; choose another mount, or move those endpoints with oauth_path",
 				mount, endpoint))
 			return
 		}
 	}
 	key := fmt.Sprintf("%p %s%s", found.server, o, fold(mount))
 	if twin := s.withSeats[key]; twin != nil {
-		s.fail(fmt.Errorf("the mounts %s and %s stand on the same site, %s", twin.spot.Mount, mount, o))
+		s.failAt(found.spot, fmt.Errorf("the mounts %s and %s stand on the same site, %s", twin.spot.Mount, mount, o))
 		return
 	}
 	s.withSeats[key] = at
@@ -219,6 +255,17 @@ func (s *surveyor) relate() {
 			at.alone = false
 			if within(fold(other.spot.Mount), fold(at.spot.Mount)) {
 				at.nested = append(at.nested, fold(other.spot.Mount))
+			}
+		}
+	}
+	for _, at := range s.seats {
+		for _, other := range s.seats {
+			if other == at || other.spot.Mount == "" || other.server != at.server || other.origin != at.origin {
+				continue
+			}
+			at.elsewhere = append(at.elsewhere, other.spot.Mount)
+			if other.alone || other.fallback {
+				at.elsewhere = append(at.elsewhere, "")
 			}
 		}
 	}

@@ -18,6 +18,9 @@ type finding struct {
 	server *caddyhttp.Server
 	hosts  []string // the site's hosts, in lower case; nil: every host
 	spot   spot
+
+	gates  []gate   // of the routes around it
+	before []answer // what answers earlier
 }
 
 // spot is what of a handler's config says where it answers. Handlers of equal spots on one server are interchangeable.
@@ -57,18 +60,23 @@ type finder struct {
 	repl    *caddy.Replacer
 	invoked map[string]bool // the named routes it is in
 	found   []finding
+	gates   []gate   // of the routes it is in
+	answers []answer // so far
 }
 
 // routes walks routes that are reached with these hosts.
 func (f *finder) routes(routes caddyhttp.RouteList, hosts []string, depth int) {
 	for _, route := range routes {
 		reached := narrow(hosts, f.hostsOf(route))
+		f.gates = append(f.gates, f.gateOf(route))
 		for _, handler := range route.Handlers {
 			switch handler := handler.(type) {
 			case *caddyhttp.Invoke:
 				f.invoke(handler.Name, reached, depth)
 			case *caddyhttp.Subroute:
 				f.routes(handler.Routes, reached, depth+1)
+			default:
+				f.noteDecoded(handler)
 			}
 		}
 		for _, raw := range route.HandlersRaw {
@@ -77,6 +85,7 @@ func (f *finder) routes(routes caddyhttp.RouteList, hosts []string, depth int) {
 				f.value(value, reached, depth)
 			}
 		}
+		f.gates = f.gates[:len(f.gates)-1]
 	}
 }
 
@@ -102,7 +111,7 @@ func (f *finder) object(object map[string]any, hosts []string, depth int) {
 		mount, _ := object["mount"].(string)
 		server, _ := object["server"].(string)
 		resource, _ := object["resource"].(string)
-		f.found = append(f.found, finding{f.server, hosts, spot{mount, server, resource}})
+		f.found = append(f.found, finding{f.server, hosts, spot{mount, server, resource}, slices.Clone(f.gates), slices.Clone(f.answers)})
 		return
 	case "invoke":
 		name, _ := object["name"].(string)
@@ -111,9 +120,14 @@ func (f *finder) object(object map[string]any, hosts []string, depth int) {
 	}
 	if _, isRoute := object["handle"]; isRoute {
 		hosts = narrow(hosts, f.hostsOfSets(object["match"]))
+		f.gates = append(f.gates, f.gateOfSets(object["match"]))
+		defer func() { f.gates = f.gates[:len(f.gates)-1] }()
 	}
 	for _, key := range slices.Sorted(maps.Keys(object)) {
 		f.value(object[key], hosts, depth+1)
+	}
+	if handler, isHandler := object["handler"].(string); isHandler && object["abort"] != true {
+		f.note(handler)
 	}
 }
 
