@@ -14,6 +14,8 @@ import (
 //	    organization <ids...>|any
 //	    provider     <name>
 //	    connection   <id>
+//	    issuer       <urls...>
+//	    audience     <name>
 //	    base_url     <url>
 //	}
 //
@@ -43,6 +45,8 @@ func (w *WorkOS) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		},
 		"provider":       text(&w.SignIn),
 		"connection":     text(&w.Connection),
+		"issuer*":        words(&w.Issuers),
+		"audience":       text(&w.Audience),
 		"base_url":       text(&w.BaseURL),
 		"webhook_secret": unsupported("webhook_secret"),
 	})

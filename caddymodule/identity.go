@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"fmt"
+	"net/url"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -44,6 +45,13 @@ type WorkOS struct {
 	// An SSO connection (conn_…), instead of a provider.
 	Connection string `json:"connection,omitempty"`
 
+	// Issuers of session tokens that are accepted besides WorkOS' own: an environment with a custom authentication domain
+	// has that domain as its issuer.
+	Issuers []string `json:"issuers,omitempty"`
+
+	// An audience that is accepted besides the client ID, for environments whose JWT template sets one.
+	Audience string `json:"audience,omitempty"`
+
 	// The origin of the WorkOS API, for tests against the emulator. Default: https://api.workos.com.
 	BaseURL string `json:"base_url,omitempty"`
 
@@ -72,6 +80,19 @@ func (w *WorkOS) Provision(ctx caddy.Context) error {
 	}
 	if config.Organizations, err = resolveAll("organization of identity workos", w.Organizations); err != nil {
 		return err
+	}
+	if config.Issuers, err = resolveAll("issuer of identity workos", w.Issuers); err != nil {
+		return err
+	}
+	for _, issuer := range config.Issuers {
+		if u, err := url.Parse(issuer); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
+			return fmt.Errorf("issuer of identity workos: %q is not a URL such as https://auth.example.com; write it as the tokens have it", issuer)
+		}
+	}
+	if w.Audience != "" {
+		if config.Audience, err = resolve("audience of identity workos", w.Audience); err != nil {
+			return err
+		}
 	}
 	if w.BaseURL != "" {
 		if config.BaseURL, err = resolve("base_url of identity workos", w.BaseURL); err != nil {
