@@ -3,10 +3,10 @@ package mcpcmd
 import (
 	"context"
 	"net"
-	"strconv"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
