@@ -1,6 +1,9 @@
 package caddymodule
 
 import (
+	"fmt"
+	"io/fs"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -38,12 +41,20 @@ func (s *CaddyStore) Provision(ctx caddy.Context) error {
 	if s.Prefix == "" {
 		s.Prefix = "mcp_gateway"
 	}
+	return checkPrefix(s.Prefix)
+}
+
+// checkPrefix refuses a folder outside the storage. Storages differ in what they make of such a name.
+func checkPrefix(prefix string) error {
+	if !fs.ValidPath(prefix) || prefix == "." || strings.ContainsAny(prefix, "\\:\x00") {
+		return fmt.Errorf("prefix %q must be a folder within the storage, such as mcp_gateway or gateways/one", prefix)
+	}
 	return nil
 }
 
 // Open implements StoreOpener.
 func (s *CaddyStore) Open(now func() time.Time) (store.Store, error) {
-	return caddystore.New(s.ctx.Storage(), s.Prefix, now), nil
+	return caddystore.New(s.ctx.Storage(), s.Prefix, now, caddystore.Logger(s.ctx.Slogger())), nil
 }
 
 // UnmarshalCaddyfile sets up the module from Caddyfile tokens. Syntax:
@@ -53,7 +64,15 @@ func (s *CaddyStore) Open(now func() time.Time) (store.Store, error) {
 //	}
 func (s *CaddyStore) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	return readBlock(d, nil, options{
-		"prefix": func(d *caddyfile.Dispenser) error { return oneArg(d, &s.Prefix) },
+		"prefix": func(d *caddyfile.Dispenser) error {
+			if err := oneArg(d, &s.Prefix); err != nil {
+				return err
+			}
+			if err := checkPrefix(s.Prefix); err != nil {
+				return d.WrapErr(err)
+			}
+			return nil
+		},
 	})
 }
 
