@@ -35,6 +35,7 @@ func TestBadJSONIsRefusedToo(t *testing.T) {
 		{app + "clients", `{"static":[{"id":"x","public":true}]}`, "needs a redirect_uri"},
 		{app + "clients", `{"static":[{"id":"x","secret":"s","grants":["client_credentials"],"permissions":["draw"]}]}`, "client x: the policy has no permission draw"},
 		{app + "store", `{"module":"redis"}`, "mcp_gateway.stores.redis"},
+		{app + "store", `{"module":"caddy","prefix":"../x"}`, "folder within the storage"},
 		{app + "audit", `[{"module":"workos"}]`, "mcp_gateway.audit.workos"},
 		{app + "issuer", `"https://mcp.example.com:0"`, "port is 1 to 65535"},
 		{app + "clients", `{"static":[{"id":"x","public":true,"redirect_uris":["javascript:alert(1)"]}]}`, "client x: redirect_uri javascript:alert(1)"},
