@@ -48,7 +48,7 @@ func (h *Handler) serveOAuth(w http.ResponseWriter, r *http.Request, path string
 		case at == nil:
 			_ = misdirected(w)
 		case h.app.oauth.Handles(path):
-			h.app.oauth.ServeHTTP(w, r)
+			h.app.oauth.ServeHTTP(w, fromClient(r))
 		default:
 			notFound(w)
 		}

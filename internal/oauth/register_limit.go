@@ -57,7 +57,7 @@ func (l *registerLimits) wait(r *http.Request, now time.Time) time.Duration {
 }
 
 // remotePrefix is whom a request is counted for: an IPv4 address, or the /64 that one subscriber has of IPv6. It is the
-// address of the connection; what headers say is anybody's word.
+// address that the request has; what headers say counts for whoever hands the request in, who may know which to trust.
 func remotePrefix(r *http.Request) netip.Prefix {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
