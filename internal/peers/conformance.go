@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/url"
 	"os"
 	"os/exec"
@@ -12,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 // Check is one verdict of the MCP conformance suite.
@@ -31,8 +33,9 @@ func AuthorizationConformance(t testing.TB, issuer, clientID string, browser *Br
 	defer cancel()
 	results := t.TempDir()
 	script := filepath.Join(NPM(t), "node_modules", "@modelcontextprotocol", "conformance", "dist", "index.js")
+	port := strconv.Itoa(freePort(t))
 	cmd := exec.CommandContext(ctx, Node(t), script, "authorization", "--url", issuer, "--client-id", clientID,
-		"--port", strconv.Itoa(freePort(t)), "--output-dir", results)
+		"--port", port, "--output-dir", results)
 	cmd.Dir = results
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -49,7 +52,12 @@ func AuthorizationConformance(t testing.TB, issuer, clientID string, browser *Br
 		line := lines.Text()
 		fmt.Fprintln(&transcript, line)
 		if page, err := url.Parse(line); err == nil && page.Query().Get("code_challenge") != "" {
-			if _, err := browser.Open(ctx, line, nil); err != nil {
+			// It asks for this before it listens for the way back.
+			err := accepts(ctx, net.JoinHostPort("127.0.0.1", port))
+			if err == nil {
+				_, err = browser.Open(ctx, line, nil)
+			}
+			if err != nil {
 				t.Errorf("conformance: the page it wanted opened: %v", err)
 			}
 		}
@@ -58,6 +66,23 @@ func AuthorizationConformance(t testing.TB, issuer, clientID string, browser *Br
 		t.Errorf("conformance: %v\n%s", err, transcript.String())
 	}
 	return checks(t, results)
+}
+
+// accepts waits until something listens at an address. Nothing is said to it: what is said first may count.
+func accepts(ctx context.Context, address string) error {
+	tick := time.NewTicker(pollEvery)
+	defer tick.Stop()
+	for {
+		conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+		if err == nil {
+			return conn.Close()
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-tick.C:
+		}
+	}
 }
 
 // checks reads the verdicts of all scenarios below a directory.
