@@ -34,12 +34,9 @@ func (x *exchange) holder() string {
 		if s := x.caller.Subject(); s != nil {
 			id = s.ID
 		}
-		var b []byte
-		for _, part := range [...]string{id, x.caller.Client, x.g.cfg.Server} {
-			b = append(strconv.AppendInt(b, int64(len(part)), 10), ':')
-			b = append(b, part...)
-		}
-		x.holderText = string(append(b, x.caller.Resource...))
+		client, server := x.caller.Client, x.g.cfg.Server
+		x.holderText = strconv.Itoa(len(id)) + ":" + id + strconv.Itoa(len(client)) + ":" + client +
+			strconv.Itoa(len(server)) + ":" + server + x.caller.Resource
 	}
 	return x.holderText
 }
