@@ -85,7 +85,13 @@ func TestMCPRemoteGoesTheWholeWay(t *testing.T) {
 			}()
 			client := mcp.NewClient(&mcp.Implementation{Name: "desktop", Version: "1"}, nil)
 			command := peers.MCPRemote(t, desktop, g.origin+"/mcp", "--protocol", "auto")
-			command.Stderr = os.Stderr
+			var wrote output
+			command.Stderr = &wrote
+			t.Cleanup(func() {
+				if t.Failed() {
+					t.Logf("mcp-remote wrote:\n%s", wrote.String())
+				}
+			})
 			session, err := client.Connect(t.Context(), &mcp.CommandTransport{Command: command}, &mcp.ClientSessionOptions{ProtocolVersion: "2025-11-25"})
 			if err != nil {
 				t.Fatal(err)
