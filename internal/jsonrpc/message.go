@@ -79,7 +79,7 @@ type Params struct {
 	RequestState    Text   // params.requestState
 	Arguments       []byte // raw params.arguments, an object
 	Task            []byte // raw params.task, an object: the request asks to be run as a task
-	ProtocolVersion Text   // _meta["io.modelcontextprotocol/protocolVersion"], or params.protocolVersion of initialize
+	ProtocolVersion Text   // _meta["io.modelcontextprotocol/protocolVersion"], or params.protocolVersion of an initialize that has it
 
 	Ref                      []byte // raw params.ref of completion/complete, an object
 	RefType, RefName, RefURI Text   // its members
