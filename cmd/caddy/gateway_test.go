@@ -27,6 +27,7 @@ type gatewayConfig struct {
 	Options  string // more global options of the gateway
 	Policy   string // inside of the policy block
 	Mounts   string // what stands in the site
+	Default  string // default_resource; empty: /mcp on the site
 	Global   string // more global options of Caddy
 	Env      []string
 
@@ -55,7 +56,7 @@ var gatewayTemplate = template.Must(template.New("Caddyfile").Parse(`{
 	}
 	mcp_gateway {
 		issuer http://localhost:{{.Port}}
-		default_resource http://localhost:{{.Port}}/mcp
+		default_resource {{if .Default}}{{.Default}}{{else}}http://localhost:{{.Port}}/mcp{{end}}
 		{{if .Identity}}{{.Identity}}{{else}}identity local {
 			user alice {{.AliceHash}} {
 				email alice@example.com
@@ -76,6 +77,9 @@ var gatewayTemplate = template.Must(template.New("Caddyfile").Parse(`{
 }
 http://localhost:{{.Port}} {
 	{{.Mounts}}
+}
+http://:{{.Port}} {
+	respond "no such host here" 421
 }
 `))
 

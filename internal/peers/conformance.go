@@ -4,12 +4,14 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -32,9 +34,8 @@ func AuthorizationConformance(t testing.TB, issuer, clientID string, browser *Br
 	ctx, cancel := context.WithTimeout(t.Context(), startTimeout)
 	defer cancel()
 	results := t.TempDir()
-	script := filepath.Join(NPM(t), "node_modules", "@modelcontextprotocol", "conformance", "dist", "index.js")
 	port := strconv.Itoa(freePort(t))
-	cmd := exec.CommandContext(ctx, Node(t), script, "authorization", "--url", issuer, "--client-id", clientID,
+	cmd := exec.CommandContext(ctx, Node(t), conformanceScript(t), "authorization", "--url", issuer, "--client-id", clientID,
 		"--port", port, "--output-dir", results)
 	cmd.Dir = results
 	out, err := cmd.StdoutPipe()
@@ -83,6 +84,37 @@ func accepts(ctx context.Context, address string) error {
 		case <-tick.C:
 		}
 	}
+}
+
+// ServerConformance runs the suite's `server` scenarios that the flags choose against the MCP server at an address, and
+// returns every verdict. Scenarios that fail are not the test's failure: their verdicts say so.
+func ServerConformance(t testing.TB, address string, flags ...string) []Check {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*startTimeout)
+	defer cancel()
+	results := t.TempDir()
+	args := append([]string{conformanceScript(t), "server", "--url", address, "--output-dir", results}, flags...)
+	cmd := exec.CommandContext(ctx, Node(t), args...)
+	cmd.Dir = results
+	out, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	if err != nil && (!errors.As(err, &exit) || exit.ExitCode() != 1) || !strings.Contains(string(out), "=== SUMMARY ===") {
+		t.Errorf("conformance %q: %v\n%s", flags, err, tail(out))
+	}
+	all := checks(t, results)
+	for i := range all {
+		all[i].Scenario = runOf.ReplaceAllString(all[i].Scenario, "$1")
+	}
+	return all
+}
+
+// runOf is the name of the folder that a run of a server scenario leaves: the scenario between its kind and its time.
+var runOf = regexp.MustCompile(`^server-(.+)-\d{4}-\d\d-\d\dT[\d-]+Z$`)
+
+// conformanceScript is the suite's command.
+func conformanceScript(t testing.TB) string {
+	t.Helper()
+	return filepath.Join(NPM(t), "node_modules", "@modelcontextprotocol", "conformance", "dist", "index.js")
 }
 
 // checks reads the verdicts of all scenarios below a directory.
