@@ -44,7 +44,10 @@ func newTap(t testing.TB) *tap {
 	t.Helper()
 	p := new(tap)
 	server := httptest.NewServer(p)
-	t.Cleanup(server.Close)
+	t.Cleanup(func() {
+		server.CloseClientConnections()
+		server.Close()
+	})
 	p.url = "http://localhost:" + server.URL[strings.LastIndexByte(server.URL, ':')+1:]
 	return p
 }
