@@ -145,7 +145,7 @@ func TestTypeScriptClientsTalkWithServersThroughTheGateway(t *testing.T) {
 		progress int // at least
 		text     string
 	}{"count": {3, "counted"}, "ask": {0, "n, sampled"}, "drop": {2, "resumed"}, "cancelled": {0, "the call before was cancelled"}}
-	for i, seen := range peers.Sessions(t, sessions...) {
+	for i, seen := range peers.Sessions(t, t.TempDir(), sessions...) {
 		t.Run(sessions[i].SDK+"/"+sessions[i].Revision, func(t *testing.T) {
 			if seen.Failed != "" || seen.Revision != sessions[i].Revision {
 				t.Fatalf("connected in revision %q: %s", seen.Revision, seen.Failed)

@@ -47,10 +47,13 @@ type Outcome struct {
 	Result   json.RawMessage `json:"result"`
 }
 
-// Sessions runs sessions one after the other in one process.
-func Sessions(t testing.TB, sessions ...Session) []Seen {
+// Sessions runs sessions one after the other in one process. root is the directory that the clients tell servers is
+// theirs.
+func Sessions(t testing.TB, root string, sessions ...Session) []Seen {
 	t.Helper()
-	task, err := json.Marshal(map[string]any{"modules": filepath.Join(NPM(t), "node_modules"), "sessions": sessions})
+	task, err := json.Marshal(map[string]any{
+		"modules": filepath.Join(NPM(t), "node_modules"), "root": "file://" + root, "sessions": sessions,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

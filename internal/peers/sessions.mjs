@@ -10,7 +10,7 @@ const capabilities = { sampling: {}, elicitation: { form: {} }, roots: {} };
 const answers = {
   "sampling/createMessage": () => ({ role: "assistant", model: "m", content: { type: "text", text: "sampled" } }),
   "elicitation/create": () => ({ action: "accept", content: { name: "n" } }),
-  "roots/list": () => ({ roots: [{ uri: "file:///tmp", name: "tmp" }] }),
+  "roots/list": () => ({ roots: [{ uri: task.root, name: "root" }] }),
 };
 
 // A client of version 1 and the classes around it.
