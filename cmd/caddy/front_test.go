@@ -26,6 +26,11 @@ const machineClients = `clients {
 			}
 		}`
 
+// onlyAlice is an identity block with one person, who is an admin.
+func onlyAlice(t testing.TB) string {
+	return "identity local {\n\t\t\tuser alice " + hash(t, alicePassword) + " {\n\t\t\t\trole admin\n\t\t\t}\n\t\t}"
+}
+
 // fronted is a gateway whose mounts are reached through a proxy on this machine, the front, which gives every request the
 // token it needs and changes nothing else, Host and Origin included. It is for peers that know of no authorization.
 type fronted struct {
@@ -46,7 +51,7 @@ func startFronted(t testing.TB, policy string, mounts map[string]string) *fronte
 		defaultResource = f.front.url + mount
 	}
 	f.gateway = startGateway(t, gatewayConfig{
-		Identity: "identity local {\n\t\t\tuser alice " + hash(t, alicePassword) + " {\n\t\t\t\trole admin\n\t\t\t}\n\t\t}",
+		Identity: onlyAlice(t),
 		Clients:  machineClients, Policy: policy, Mounts: site.String(), Default: defaultResource,
 	})
 	f.front.tokens = make(map[string]string, len(mounts))
