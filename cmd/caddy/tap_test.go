@@ -27,7 +27,6 @@ type tap struct {
 type exchange struct {
 	Number  string // the same at every tap on the way, but for the first: there it is given
 	Method  string
-	Session string // Mcp-Session-Id of the request
 	Request []byte
 	Status  int
 	Header  http.Header // of the answer
@@ -81,7 +80,7 @@ func (p *tap) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	e := &exchange{Number: r.Header.Get(exchangeHeader), Method: r.Method, Session: r.Header.Get("Mcp-Session-Id"), Request: body}
+	e := &exchange{Number: r.Header.Get(exchangeHeader), Method: r.Method, Request: body}
 	p.mu.Lock()
 	if e.Number == "" {
 		e.Number = strconv.Itoa(len(p.all))
