@@ -19,6 +19,8 @@ func (a *answerWriter) decide() {
 	switch {
 	case !isIdentity(a.header[headerEncoding]):
 		a.fail("its content coding was not asked for")
+	case x.old != nil:
+		a.posted()
 	case status == http.StatusNotFound && x.session != "":
 		// However the server words it: clients look for exactly this.
 		a.instead(lostSession(), "the upstream no longer knows the session")
@@ -244,6 +246,7 @@ func (x *exchange) onlyID() []byte {
 
 // release gives memory back. Nothing of the answer is in use any more.
 func (a *answerWriter) release() {
+	a.leave()
 	a.mode = draining
 	a.buf.release()
 	a.buf = nil

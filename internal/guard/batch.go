@@ -22,7 +22,7 @@ func (x *exchange) postBatch() *refusal {
 	if r := x.settle(c.version); r != nil {
 		return r
 	}
-	if !x.rev.batches() {
+	if !x.rev.batches() || x.old != nil {
 		return malformed("This protocol version has no batches")
 	}
 	batch, err := jsonrpc.ParseBatch(x.body, jsonrpc.Limits{})

@@ -23,8 +23,10 @@ type exchange struct {
 	oneID      [1][]byte
 	batch      bool
 	answered   bool
-	session    string // as the upstream knows it
-	lastEvent  string // likewise
+	session    string   // as the upstream knows it
+	lastEvent  string   // likewise
+	old        *oldPost // nil if it is no message of HTTP+SSE
+	hop        *Hop     // nil if it can't be of HTTP+SSE
 	holderText string
 
 	// Set here rather than each on its own, since there is one of each.
@@ -119,6 +121,9 @@ func (x *exchange) onward() *http.Request {
 		r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
 		x.reader.Reset(body)
 		r.Body = &x.reader
+	}
+	if x.hop != nil {
+		r = withHop(r, x.hop)
 	}
 	return r
 }

@@ -8,7 +8,7 @@
 // without doubt does not pass.
 //
 // The package covers Streamable HTTP in the revisions of the Model Context
-// Protocol from 2025-03-26 to 2026-07-28.
+// Protocol from 2025-03-26 to 2026-07-28, and the HTTP+SSE transport of 2024-11-05.
 package guard
 
 import (
@@ -91,9 +91,10 @@ type Outcome struct {
 
 // Guard judges the traffic of one MCP server. It is safe for concurrent use.
 type Guard struct {
-	cfg      Config
-	memo     memo
-	sessions sessions
+	cfg       Config
+	memo      memo
+	sessions  sessions
+	listeners listeners
 }
 
 // New makes a Guard.

@@ -78,7 +78,7 @@ func (x *exchange) answerRefused() *refusal {
 	switch {
 	case x.rev.eras() == modern:
 		return malformed("An answer is not a request")
-	case !x.claims.session.set:
+	case !x.claims.session.set && x.old == nil:
 		return malformed("An answer needs the session of what it answers")
 	}
 	return nil

@@ -123,7 +123,12 @@ func (x *exchange) refuse(id []byte, r *refusal) {
 	if r.allow != "" {
 		x.w.Header().Set("Allow", r.allow)
 	}
-	x.reply(r.status, r.append(nil, id, x.headerEra()))
+	answer := r.append(nil, id, x.headerEra())
+	if x.old != nil && r.status == http.StatusOK {
+		x.onStream(id, answer)
+		return
+	}
+	x.reply(r.status, answer)
 }
 
 // note keeps what was refused, and why, for the Outcome.

@@ -25,6 +25,7 @@ func (x *exchange) admit() (ok bool) {
 func (x *exchange) examine() (id []byte, r *refusal) {
 	x.out.Method = shorten(x.r.Method, mostNamed)
 	x.rev = rev20250326 // what revision 2025-06-18 says to assume without the header
+	x.recognize()
 	if x.subject() == nil {
 		return nil, x.unavailable(http.StatusServiceUnavailable, "the caller's grant has ended")
 	}
@@ -70,6 +71,9 @@ func (x *exchange) post() (id []byte, r *refusal) {
 		return id, r
 	}
 	if r := x.openSession(); r != nil {
+		return id, r
+	}
+	if r := x.openEndpoint(); r != nil {
 		return id, r
 	}
 	v := x.judge(m)
@@ -258,6 +262,9 @@ func (x *exchange) bare() *refusal {
 		return r
 	}
 	if r := x.openSession(); r != nil {
+		return r
+	}
+	if r := x.mayListen(); r != nil {
 		return r
 	}
 	switch {

@@ -22,6 +22,7 @@ type stream struct {
 	// unclear says that a message was left out of which it could not be told
 	// whether it answered the request.
 	unclear bool
+	began   bool  // there was an event with data
 	over    error // why nothing more is read
 }
 
@@ -126,14 +127,20 @@ func (s *stream) event(e *sse.Event) error {
 			on.Name, on.Data, on.HasData = e.Name, data, true
 		}
 	case e.Name == "endpoint":
-		// The transport of 2024-11-05, in which messages go to other places.
-		return fault("the upstream speaks HTTP+SSE")
+		data, err := s.endpoint(e.Data)
+		if err != nil {
+			return err
+		}
+		if data != nil {
+			on.Name, on.Data, on.HasData = e.Name, data, true
+		}
 	default:
 		x.warn("an event is left out", fault("its name is not message"))
 		if x.answeredBy(e.Data) {
 			s.unclear = true // no client takes it for the answer, so it gets one at the end
 		}
 	}
+	s.began = s.began || e.HasData
 	if on.HasData || on.HasID || on.Retry != nil || on.Comment {
 		s.append(on)
 	}

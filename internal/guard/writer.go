@@ -44,6 +44,9 @@ type answerWriter struct {
 	deciding bool // decide is being called
 	early    bool // the answer is given before the upstream's has ended
 	dirty    bool // something, be it the header, was written since the last flush
+
+	listener  *listener // what else writes to a stream of HTTP+SSE; nil if it is none
+	listening string    // its key
 }
 
 var (
@@ -132,6 +135,14 @@ func (a *answerWriter) FlushError() error {
 	if a.mode != streaming || !a.dirty {
 		return nil
 	}
+	if a.listener != nil {
+		a.listener.take()
+		defer a.listener.give()
+	}
+	return a.flush()
+}
+
+func (a *answerWriter) flush() error {
 	a.dirty = false
 	return a.control.Flush()
 }
@@ -150,8 +161,12 @@ func (a *answerWriter) send(p []byte) error {
 		return nil
 	}
 	a.dirty = true
+	if a.listener != nil {
+		a.listener.take()
+		defer a.listener.give()
+	}
 	if _, err := a.x.w.Write(p); err != nil {
 		return err
 	}
-	return a.FlushError()
+	return a.flush()
 }
