@@ -38,7 +38,7 @@ func resolveEndpoint(asked *url.URL, text string) (*url.URL, error) {
 	if to.Path[0] != '/' || strings.HasPrefix(to.Path, "//") {
 		return nil, fault("an endpoint whose path can be read in two ways")
 	}
-	return &url.URL{Path: to.Path, RawPath: to.RawPath, RawQuery: to.RawQuery}, nil
+	return &url.URL{Path: to.Path, RawPath: to.RawPath, ForceQuery: to.ForceQuery, RawQuery: to.RawQuery}, nil
 }
 
 // plainReference reports whether text has only characters of a URL without a fragment.

@@ -41,14 +41,15 @@ func (x *exchange) recognize() {
 	}
 }
 
+// supportedOld are the revisions that clients and servers of HTTP+SSE agree on, newest first, as raw JSON.
+const supportedOld = `["2025-11-25","2025-06-18","2025-03-26","2024-11-05"]`
+
 // openEndpoint opens the place that a message of HTTP+SSE is posted to.
-func (x *exchange) openEndpoint() *refusal {
+func (x *exchange) openEndpoint(m *jsonrpc.Message) *refusal {
 	switch {
 	case x.old == nil:
 		return nil
-	case x.rev.eras() == modern:
-		return unsupported(x.rev.String())
-	case x.claims.session.set:
+	case x.r.Header[headerSession] != nil:
 		return malformed("This transport has no " + headerSession)
 	}
 	plain, refused := x.open(purposeEndpoint, x.old.handle, lostSession)
@@ -63,7 +64,29 @@ func (x *exchange) openEndpoint() *refusal {
 	}
 	x.old.stream, x.out.Session = stream, shortHash(stream)
 	x.hop = &Hop{Target: to, Upstream: upstream}
-	return nil
+	return x.predates(m)
+}
+
+// predates refuses revision 2026-07-28, which does not have this transport. Clients ask for it first, some of them only in
+// the body, and take up an earlier one if they are refused where they read answers.
+func (x *exchange) predates(m *jsonrpc.Message) *refusal {
+	version := m.Params.ProtocolVersion.Value
+	if m.Method == "initialize" {
+		version = "" // what it proposes there is between the client and the server
+	}
+	if values := x.r.Header[headerVersion]; len(values) == 1 {
+		version = trim(values[0])
+	}
+	if rev, known := revisions[version]; !known || rev.eras() != modern {
+		return nil
+	}
+	r := unsupported(version)
+	r.data = jsonrpc.AppendString([]byte(`{"supported":`+supportedOld+`,"requested":`), version)
+	r.data = append(r.data, '}')
+	if m.Kind == jsonrpc.Request {
+		r.status = http.StatusOK
+	}
+	return r
 }
 
 // mayListen prepares a GET for being one that opens a stream of HTTP+SSE. It has no session: sessions are of Streamable

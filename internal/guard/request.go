@@ -67,13 +67,13 @@ func (x *exchange) post() (id []byte, r *refusal) {
 	if m.Kind == jsonrpc.Request {
 		id = m.ID // nothing else is answered
 	}
+	if r := x.openEndpoint(m); r != nil {
+		return id, r
+	}
 	if r := x.agree(m); r != nil {
 		return id, r
 	}
 	if r := x.openSession(); r != nil {
-		return id, r
-	}
-	if r := x.openEndpoint(); r != nil {
 		return id, r
 	}
 	v := x.judge(m)

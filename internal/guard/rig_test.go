@@ -148,7 +148,17 @@ func (g *rig) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	target, _ := url.Parse(g.upstream.URL)
 	next := func(w http.ResponseWriter, r *http.Request) (err error) {
 		proxy := &httputil.ReverseProxy{
-			Rewrite:      func(p *httputil.ProxyRequest) { p.SetURL(target) },
+			Rewrite: func(p *httputil.ProxyRequest) {
+				p.SetURL(target)
+				hop := HopOf(p.In.Context())
+				switch {
+				case hop == nil:
+				case hop.Target != nil:
+					p.Out.URL.Path, p.Out.URL.RawPath, p.Out.URL.RawQuery = hop.Target.Path, hop.Target.RawPath, hop.Target.RawQuery
+				default:
+					hop.Asked, hop.Upstream = target.JoinPath("/mcp/sse"), target.Host
+				}
+			},
 			ErrorHandler: func(_ http.ResponseWriter, _ *http.Request, e error) { err = e },
 		}
 		proxy.ServeHTTP(w, r)
@@ -175,10 +185,13 @@ func (g *rig) answers(h http.HandlerFunc) {
 }
 
 // last waits until every request has ended, and returns the Outcome of the last.
-func (g *rig) last() Outcome {
+func (g *rig) last() Outcome { return g.lastBut(0) }
+
+// lastBut is last for a rig that has streams open.
+func (g *rig) lastBut(open int) Outcome {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for len(g.outcomes) < g.sent {
+	for len(g.outcomes) < g.sent-open {
 		g.ended.Wait()
 	}
 	return g.outcomes[len(g.outcomes)-1]
@@ -208,7 +221,13 @@ func (g *rig) send(method string, header http.Header, body string) reply {
 // open sends a request and leaves the answer to be read.
 func (g *rig) open(ctx context.Context, method string, header http.Header, body string) *http.Response {
 	g.t.Helper()
-	req, err := http.NewRequestWithContext(ctx, method, g.front.URL, strings.NewReader(body))
+	return g.openAt(ctx, "", method, header, body)
+}
+
+// openAt is open for a place below the mount, or a query of it.
+func (g *rig) openAt(ctx context.Context, place, method string, header http.Header, body string) *http.Response {
+	g.t.Helper()
+	req, err := http.NewRequestWithContext(ctx, method, g.front.URL+place, strings.NewReader(body))
 	if err != nil {
 		g.t.Fatal(err)
 	}

@@ -81,60 +81,66 @@ func TestTheGoSDKWorksThroughTheGuard(t *testing.T) {
 				server := sdkServer()
 				handler := mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return server }, &opts)
 				g := newRig(t, handler.ServeHTTP)
-				var progressed atomic.Int32
-				changed, updated := make(chan struct{}, 9), make(chan string, 9)
-				client := mcp.NewClient(&mcp.Implementation{Name: "c", Version: "1"}, &mcp.ClientOptions{
-					ProgressNotificationHandler: func(context.Context, *mcp.ProgressNotificationClientRequest) { progressed.Add(1) },
-					ToolListChangedHandler:      func(context.Context, *mcp.ToolListChangedRequest) { changed <- struct{}{} },
-					ResourceUpdatedHandler:      func(_ context.Context, r *mcp.ResourceUpdatedNotificationRequest) { updated <- r.Params.URI },
-					ElicitationHandler: func(context.Context, *mcp.ElicitRequest) (*mcp.ElicitResult, error) {
-						return &mcp.ElicitResult{Action: "accept", Content: map[string]any{"name": "n"}}, nil
-					},
-					CreateMessageHandler: func(context.Context, *mcp.CreateMessageRequest) (*mcp.CreateMessageResult, error) {
-						return &mcp.CreateMessageResult{Role: "assistant", Model: "m", Content: &mcp.TextContent{Text: "sampled"}}, nil
-					},
-				})
-				ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-				defer cancel()
-				var session *mcp.ClientSessionOptions
-				if rev != "" {
-					session = &mcp.ClientSessionOptions{ProtocolVersion: rev}
-				}
-				cs, err := client.Connect(ctx, &mcp.StreamableClientTransport{Endpoint: g.front.URL}, session)
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer cs.Close()
-				use(t, ctx, cs)
-				if progressed.Load() == 0 && !opts.JSONResponse {
-					t.Error("no progress arrived")
-				}
-				if !opts.Stateless {
-					// The server asks back on the stream of the call.
-					res, err := cs.CallTool(ctx, &mcp.CallToolParams{Name: "shown_ask"})
-					if err != nil || res.IsError || res.Content[0].(*mcp.TextContent).Text != "accept, sampled" {
-						t.Errorf("asking back: %v, %v", res, err)
-					}
-				}
-				if !opts.Stateless || isModern(rev) {
-					// And it tells on a stream of its own, of which opening it is all that
-					// a client of 2026-07-28 waits for.
-					for _, uri := range []string{"docs://shown/a", "docs://hidden_vault/a"} {
-						if err := cs.Subscribe(ctx, &mcp.SubscribeParams{URI: uri}); (err == nil) != (uri == "docs://shown/a") && !isModern(rev) {
-							t.Errorf("subscribing to %s: %v", uri, err)
-						}
-					}
-					_ = server.ResourceUpdated(ctx, &mcp.ResourceUpdatedNotificationParams{URI: "docs://shown/a"})
-					wait(t, ctx, "the update", updated)
-					server.AddTool(&mcp.Tool{Name: "shown_new", InputSchema: map[string]any{"type": "object"}}, nil)
-					wait(t, ctx, "the change", changed)
-				}
-				for _, r := range g.received() {
-					if runsHidden(r) {
-						t.Errorf("it went on: %s", r.body)
-					}
-				}
+				converse(t, g, server, &mcp.StreamableClientTransport{Endpoint: g.front.URL}, rev, &opts)
 			})
+		}
+	}
+}
+
+// converse has an honest client do what clients do, and checks that nothing hidden went on. opts are the server's.
+func converse(t *testing.T, g *rig, server *mcp.Server, transport mcp.Transport, rev string, opts *mcp.StreamableHTTPOptions) {
+	t.Helper()
+	var progressed atomic.Int32
+	changed, updated := make(chan struct{}, 9), make(chan string, 9)
+	client := mcp.NewClient(&mcp.Implementation{Name: "c", Version: "1"}, &mcp.ClientOptions{
+		ProgressNotificationHandler: func(context.Context, *mcp.ProgressNotificationClientRequest) { progressed.Add(1) },
+		ToolListChangedHandler:      func(context.Context, *mcp.ToolListChangedRequest) { changed <- struct{}{} },
+		ResourceUpdatedHandler:      func(_ context.Context, r *mcp.ResourceUpdatedNotificationRequest) { updated <- r.Params.URI },
+		ElicitationHandler: func(context.Context, *mcp.ElicitRequest) (*mcp.ElicitResult, error) {
+			return &mcp.ElicitResult{Action: "accept", Content: map[string]any{"name": "n"}}, nil
+		},
+		CreateMessageHandler: func(context.Context, *mcp.CreateMessageRequest) (*mcp.CreateMessageResult, error) {
+			return &mcp.CreateMessageResult{Role: "assistant", Model: "m", Content: &mcp.TextContent{Text: "sampled"}}, nil
+		},
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	var session *mcp.ClientSessionOptions
+	if rev != "" {
+		session = &mcp.ClientSessionOptions{ProtocolVersion: rev}
+	}
+	cs, err := client.Connect(ctx, transport, session)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cs.Close()
+	use(t, ctx, cs)
+	if progressed.Load() == 0 && !opts.JSONResponse {
+		t.Error("no progress arrived")
+	}
+	if !opts.Stateless {
+		// The server asks back on the stream of the call.
+		res, err := cs.CallTool(ctx, &mcp.CallToolParams{Name: "shown_ask"})
+		if err != nil || res.IsError || res.Content[0].(*mcp.TextContent).Text != "accept, sampled" {
+			t.Errorf("asking back: %v, %v", res, err)
+		}
+	}
+	if !opts.Stateless || isModern(rev) {
+		// And it tells on a stream of its own, of which opening it is all that
+		// a client of 2026-07-28 waits for.
+		for _, uri := range []string{"docs://shown/a", "docs://hidden_vault/a"} {
+			if err := cs.Subscribe(ctx, &mcp.SubscribeParams{URI: uri}); (err == nil) != (uri == "docs://shown/a") && !isModern(rev) {
+				t.Errorf("subscribing to %s: %v", uri, err)
+			}
+		}
+		_ = server.ResourceUpdated(ctx, &mcp.ResourceUpdatedNotificationParams{URI: "docs://shown/a"})
+		wait(t, ctx, "the update", updated)
+		server.AddTool(&mcp.Tool{Name: "shown_new", InputSchema: map[string]any{"type": "object"}}, nil)
+		wait(t, ctx, "the change", changed)
+	}
+	for _, r := range g.received() {
+		if runsHidden(r) {
+			t.Errorf("it went on: %s", r.body)
 		}
 	}
 }
