@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/guard"
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/upstream"
 )
 
@@ -58,6 +59,7 @@ func (h *Handler) provisionProxy(ctx caddy.Context) error {
 		return err
 	}
 	h.proxying = true
+	proxy.LoadBalancing.SelectionPolicy = pinned{proxy.LoadBalancing.SelectionPolicy}
 	return nil
 }
 
@@ -145,6 +147,9 @@ func (h *Handler) proxy(w http.ResponseWriter, r *http.Request) error {
 	}
 	r.Trailer = nil // comes after the body and was not judged with it
 	r.URL = &url.URL{Path: h.target.path, RawPath: h.target.rawPath, RawQuery: h.target.query}
+	if hop := guard.HopOf(r.Context()); hop != nil && hop.Target != nil {
+		r.URL = hop.Target
+	}
 	return h.ReverseProxy.ServeHTTP(w, r, nothing)
 }
 

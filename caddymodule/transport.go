@@ -20,6 +20,7 @@ import (
 type transport struct {
 	http.RoundTripper
 	keepHost, keepVia bool   // header_up sets them
+	scheme            string // of what upstreams are asked for
 	defaultPort       string // which Host leaves out
 	credentials       upstream.Credentials
 }
@@ -30,12 +31,13 @@ func wrapTransport(inner http.RoundTripper, touched map[string]bool, credentials
 		RoundTripper: inner,
 		keepHost:     touched["Host"],
 		keepVia:      touched["Via"],
-		defaultPort:  defaultPort("http"),
+		scheme:       "http",
 		credentials:  credentials,
 	}
 	if tls, ok := inner.(reverseproxy.TLSTransport); ok && tls.TLSEnabled() {
-		t.defaultPort = defaultPort("https")
+		t.scheme = "https"
 	}
+	t.defaultPort = defaultPort(t.scheme)
 	return t
 }
 
@@ -65,6 +67,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if !t.keepHost {
 		r.Host = t.hostOf(r)
 	}
+	t.noteHop(r)
 	// The proxy wraps bodies, and the HTTP transport takes only a plain one to be in memory, in which case head and body
 	// leave in one write. And a retry has to begin at the beginning again.
 	if r.Body != nil && r.GetBody != nil {
