@@ -35,8 +35,22 @@ func Handler(server *mcp.Server) http.Handler {
 	})
 }
 
-// Serve runs the playground server at /playground and the notes server at /notes on a free port of the loopback
-// interface, and returns that port's address. It returns at once. shutdown ends it when no request is under way any more,
+// OldHandler serves one MCP server over the HTTP+SSE transport of revision 2024-11-05. A client that tries Streamable HTTP
+// first is told by a status that all of them go by, where the SDK alone answers 400.
+func OldHandler(server *mcp.Server) http.Handler {
+	old := mcp.NewSSEHandler(func(*http.Request) *mcp.Server { return server }, nil)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost && !r.URL.Query().Has("sessionid") {
+			w.Header().Set("Allow", http.MethodGet)
+			http.Error(w, "This is where an event stream begins; use GET", http.StatusMethodNotAllowed)
+			return
+		}
+		old.ServeHTTP(w, r)
+	})
+}
+
+// Serve runs the playground server at /playground and, over HTTP+SSE, at /sse, and the notes server at /notes, on a free
+// port of the loopback interface, and returns that port's address. It returns at once. shutdown ends it when no request is under way any more,
 // or when its context ends.
 func Serve(ctx context.Context) (address string, shutdown func(context.Context) error, err error) {
 	var config net.ListenConfig
@@ -45,7 +59,9 @@ func Serve(ctx context.Context) (address string, shutdown func(context.Context) 
 		return "", nil, err
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/playground", Handler(Playground()))
+	playground := Playground()
+	mux.Handle("/playground", Handler(playground))
+	mux.Handle("/sse", OldHandler(playground))
 	mux.Handle("/notes", Handler(Notes()))
 
 	// Every request holds this for reading. Unlike http.Server's own Shutdown, taking it for writing does not wait for
