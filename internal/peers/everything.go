@@ -13,10 +13,21 @@ import (
 // is /mcp.
 func Everything(t testing.TB) string {
 	t.Helper()
+	return everything(t, "streamableHttp")
+}
+
+// EverythingOverSSE is Everything over the HTTP+SSE transport of revision 2024-11-05. Its stream is at /sse.
+func EverythingOverSSE(t testing.TB) string {
+	t.Helper()
+	return everything(t, "sse")
+}
+
+func everything(t testing.TB, transport string) string {
+	t.Helper()
 	script := filepath.Join(NPM(t), "node_modules", "@modelcontextprotocol", "server-everything", "dist", "index.js")
 	for range 3 {
 		port := strconv.Itoa(freePort(t))
-		p := startIn(t, []string{"PORT=" + port}, Node(t), script, "streamableHttp")
+		p := startIn(t, []string{"PORT=" + port}, Node(t), script, transport)
 		address := net.JoinHostPort("localhost", port)
 		if p.listens(address) {
 			return address
