@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/peers"
 )
 
 // loginAddresses are what stands in the URLs of a login and must stay there.
@@ -87,7 +89,7 @@ func TestTheOAuthEndpointsAreLoggedWhereTheSiteIs(t *testing.T) {
 }
 
 func TestCredentialsForTheUpstreamAreInNoLog(t *testing.T) {
-	upstream, down := newUpstream(t), freePort(t)
+	upstream, down := newUpstream(t), peers.FreePort(t)
 	t.Setenv("UPSTREAM_KEY", "the-key-of-the-upstream")
 	g := startGateway(t, gatewayConfig{
 		Global: "debug\nservers {\n log_credentials\n}\n",

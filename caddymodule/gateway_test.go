@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -21,6 +20,8 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/peers"
 )
 
 // patience is how long a test waits for what should happen at once. A loaded machine is slow.
@@ -178,7 +179,7 @@ func startGateway(t *testing.T, config gatewayConfig) *gateway {
 	if config.Policy == "" {
 		config.Policy = "role member {\n allow * tools get_* list_*\n}"
 	}
-	config.Port, config.Dir = freePort(t), t.TempDir()
+	config.Port, config.Dir = peers.FreePort(t), t.TempDir()
 	g := &gateway{t: t, config: config, tokens: make(map[string]string)}
 	t.Cleanup(func() {
 		if err := caddy.Stop(); err != nil {
@@ -205,18 +206,6 @@ func (g *gateway) load() error {
 		return err
 	}
 	return caddy.Load(adapted, true)
-}
-
-// freePort returns a port that nobody listens on.
-func freePort(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "localhost:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	_, port, _ := net.SplitHostPort(listener.Addr().String())
-	return port
 }
 
 // url returns the URL of a path.

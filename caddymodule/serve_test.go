@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/peers"
 )
 
 // mount is the directive that most of the tests have.
@@ -345,7 +347,7 @@ func TestABrokenAnswerIsNotTakenForAWholeOne(t *testing.T) {
 
 func TestOAuthEndpointsAnswerOnTheIssuersSiteAlone(t *testing.T) {
 	upstream := newUpstream(t)
-	other := freePort(t)
+	other := peers.FreePort(t)
 	g := startGateway(t, gatewayConfig{Site: "mcp_gateway", Rest: fmt.Sprintf("http://localhost:%s {\n%s}\n", other, mount("/mcp", upstream))})
 	if answer := g.raw(http.MethodGet, "/.well-known/oauth-authorization-server"); !strings.Contains(answer, `"issuer":"http://localhost:`+g.config.Port+`"`) {
 		t.Errorf("metadata of the issuer: %.300q", answer)

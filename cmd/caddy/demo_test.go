@@ -21,7 +21,7 @@ import (
 // startDemo runs `caddy mcp demo` on a free port and returns its origin and what its people answer on its pages.
 func startDemo(t *testing.T, flags ...string) (demo *process, origin string, people map[string]map[string]string) {
 	t.Helper()
-	dir, port := t.TempDir(), freePort(t)
+	dir, port := t.TempDir(), peers.FreePort(t)
 	args := append([]string{"mcp", "demo", "--port", port}, flags...)
 	demo = startProcess(t, dir, []string{"WORKOS_CLIENT_ID=", "WORKOS_API_KEY=", "WORKOS_CLIENT_SECRET="}, args...)
 	if i := slices.Index(flags, "--port"); i >= 0 {
@@ -162,7 +162,7 @@ func TestDemoSaysInOneLineThatItsPortIsTaken(t *testing.T) {
 }
 
 func TestDemoKeepsItsStateInADirectory(t *testing.T) {
-	data, port := filepath.Join(t.TempDir(), "state"), freePort(t)
+	data, port := filepath.Join(t.TempDir(), "state"), peers.FreePort(t)
 	demo, origin, people := startDemo(t, "--data", data, "--port", port)
 	a := mustSignIn(t, origin+"/mcp", people["alice"], "")
 	demo.interrupt()

@@ -8,6 +8,8 @@ import (
 	"text/template"
 
 	"golang.org/x/crypto/bcrypt"
+
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/peers"
 )
 
 // gateway is a Caddy with one site on a free port of localhost.
@@ -87,7 +89,7 @@ http://:{{.Port}} {
 func startGateway(t testing.TB, config gatewayConfig) *gateway {
 	t.Helper()
 	dir := t.TempDir()
-	config.Port, config.Admin = freePort(t), freePort(t)
+	config.Port, config.Admin = peers.FreePort(t), peers.FreePort(t)
 	config.Data, config.AuditLog = filepath.Join(dir, "data"), filepath.Join(dir, "audit.log")
 	config.AliceHash, config.BobHash = hash(t, alicePassword), hash(t, bobPassword)
 	g := &gateway{dir: dir, port: config.Port, admin: "localhost:" + config.Admin, origin: "http://localhost:" + config.Port, config: &config}

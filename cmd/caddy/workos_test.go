@@ -98,7 +98,7 @@ func TestWorkOSRolesAndPermissionsDecideWhatAnAgentSees(t *testing.T) {
 // TestDemoSignsInThroughWorkOS runs the demo as someone does who has set the variables of WorkOS' guides.
 func TestDemoSignsInThroughWorkOS(t *testing.T) {
 	emulator := emulate(t)
-	dir, port := t.TempDir(), freePort(t)
+	dir, port := t.TempDir(), peers.FreePort(t)
 	p := startProcess(t, dir, []string{
 		"WORKOS_CLIENT_ID=" + emulator.ClientID, "WORKOS_API_KEY=", "WORKOS_CLIENT_SECRET=" + emulator.APIKey,
 		"WORKOS_ORGANIZATION_ID=" + emulator.Organization(t, "Acme"),

@@ -12,7 +12,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -34,7 +33,7 @@ func AuthorizationConformance(t testing.TB, issuer, clientID string, browser *Br
 	ctx, cancel := context.WithTimeout(t.Context(), startTimeout)
 	defer cancel()
 	results := t.TempDir()
-	port := strconv.Itoa(freePort(t))
+	port := FreePort(t)
 	cmd := exec.CommandContext(ctx, Node(t), conformanceScript(t), "authorization", "--url", issuer, "--client-id", clientID,
 		"--port", port, "--output-dir", results)
 	cmd.Dir = results

@@ -4,7 +4,6 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
-	"strconv"
 	"testing"
 	"time"
 )
@@ -26,7 +25,7 @@ func everything(t testing.TB, transport string) string {
 	t.Helper()
 	script := filepath.Join(NPM(t), "node_modules", "@modelcontextprotocol", "server-everything", "dist", "index.js")
 	for range 3 {
-		port := strconv.Itoa(freePort(t))
+		port := FreePort(t)
 		p := startIn(t, []string{"PORT=" + port}, Node(t), script, transport)
 		address := net.JoinHostPort("localhost", port)
 		if p.listens(address) {

@@ -27,7 +27,7 @@ func BuildGoEverything(t testing.TB) string {
 func GoEverything(t testing.TB, program string, stateless bool) string {
 	t.Helper()
 	for range 3 {
-		address := net.JoinHostPort("localhost", strconv.Itoa(freePort(t)))
+		address := net.JoinHostPort("localhost", FreePort(t))
 		p := start(t, program, "-http", address, "-stateless="+strconv.FormatBool(stateless))
 		if p.listens(address) {
 			return address

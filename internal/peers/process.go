@@ -3,7 +3,6 @@ package peers
 import (
 	"bytes"
 	"context"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -117,14 +116,3 @@ func (o *output) tail() []byte {
 
 // tail returns the last few kilobytes of b.
 func tail(b []byte) []byte { return b[max(0, len(b)-4096):] }
-
-// freePort returns a port nobody listens on at this moment.
-func freePort(t testing.TB) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "localhost:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
-}

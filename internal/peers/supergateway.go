@@ -3,7 +3,6 @@ package peers
 import (
 	"net"
 	"path/filepath"
-	"strconv"
 	"testing"
 )
 
@@ -14,7 +13,7 @@ func Supergateway(t testing.TB, directory string, flags ...string) string {
 	modules := filepath.Join(NPM(t), "node_modules")
 	server := Node(t) + " " + filepath.Join(modules, "@modelcontextprotocol", "server-filesystem", "dist", "index.js") + " " + directory
 	for range 3 {
-		port := strconv.Itoa(freePort(t))
+		port := FreePort(t)
 		args := []string{filepath.Join(modules, "supergateway", "dist", "index.js"), "--stdio", server, "--port", port}
 		p := start(t, Node(t), append(args, flags...)...)
 		address := net.JoinHostPort("localhost", port)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"testing"
 
 	"github.com/workos/workos-go/v4/pkg/organizations"
@@ -86,16 +85,16 @@ func WorkOS(t testing.TB, seed WorkOSSeed) *Emulator {
 	script := filepath.Join(NPM(t), "node_modules", "workos", "dist", "bin.js")
 	// The port is free now; should somebody take it before the emulator does, another one is tried.
 	for range 3 {
-		port := freePort(t)
+		port := FreePort(t)
 		e := &Emulator{
-			URL:           "http://localhost:" + strconv.Itoa(port),
+			URL:           "http://localhost:" + port,
 			APIKey:        "sk_test_default",
 			ClientID:      "client_emulated",
 			Users:         usermanagement.NewClient("sk_test_default"),
 			Organizations: &organizations.Client{APIKey: "sk_test_default"},
 		}
 		e.Users.Endpoint, e.Organizations.Endpoint = e.URL, e.URL
-		e.process = start(t, Node(t), script, "emulate", "--json", "--port", strconv.Itoa(port), "--seed", file)
+		e.process = start(t, Node(t), script, "emulate", "--json", "--port", port, "--seed", file)
 		if !e.process.ready(e.URL + "/health") {
 			e.process.stop()
 			continue
