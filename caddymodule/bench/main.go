@@ -14,6 +14,7 @@ import (
 	"log"
 	"os"
 	"os/signal"
+	"strings"
 	"time"
 )
 
@@ -25,7 +26,8 @@ func main() {
 		rounds      = flag.Int("rounds", 5, "rounds to take the median of")
 		length      = flag.Duration("time", 2*time.Second, "how long an arm runs in each round")
 		connections = flag.Int("connections", 16, "connections to send on, each one request at a time")
-		profiles    = flag.String("profiles", "", "directory for a CPU profile of Caddy for each case, taken after it on the gateway alone")
+		only        = flag.String("only", "", "measure only the cases whose names hold this")
+		profiles    = flag.String("profiles", "", "directory for CPU profiles of Caddy, one for each case and proxied arm, taken after the case")
 		upstream    = flag.Bool("upstream", false, "be the upstream (used by the program itself)")
 	)
 	flag.Parse()
@@ -41,14 +43,14 @@ func main() {
 		flag.Usage()
 		os.Exit(2)
 	}
-	if err := run(ctx, *caddy, *rounds, *length, *connections, *profiles); err != nil {
+	if err := run(ctx, *caddy, *rounds, *length, *connections, *only, *profiles); err != nil {
 		stop()
 		log.Fatal(err)
 	}
 }
 
 // run starts the processes, measures every case, and prints a table for each.
-func run(ctx context.Context, caddy string, rounds int, length time.Duration, connections int, profiles string) error {
+func run(ctx context.Context, caddy string, rounds int, length time.Duration, connections int, only, profiles string) error {
 	site, err := start(ctx, caddy)
 	if err != nil {
 		return err
@@ -56,6 +58,9 @@ func run(ctx context.Context, caddy string, rounds int, length time.Duration, co
 	defer site.stop()
 	fmt.Printf("%d connections, %d rounds of %v for each arm, medians\n", connections, rounds, length)
 	for _, c := range cases {
+		if !strings.Contains(c.name, only) {
+			continue
+		}
 		results := make([][]sample, len(site.arms))
 		for round := range rounds {
 			for i := range site.arms {
@@ -74,9 +79,12 @@ func run(ctx context.Context, caddy string, rounds int, length time.Duration, co
 			}
 		}
 		report(os.Stdout, c, site.arms, results)
-		if profiles != "" {
-			if err := site.profile(ctx, c, connections, length, profiles); err != nil {
-				return fmt.Errorf("profile of %s: %w", c.name, err)
+		for _, a := range site.arms {
+			if profiles == "" || !a.proxied {
+				continue
+			}
+			if err := site.profile(ctx, a, c, connections, length, profiles); err != nil {
+				return fmt.Errorf("profile of %s, %s: %w", c.name, a.name, err)
 			}
 		}
 	}
