@@ -147,8 +147,12 @@ func (h *Handler) proxy(w http.ResponseWriter, r *http.Request) error {
 	}
 	r.Trailer = nil // comes after the body and was not judged with it
 	r.URL = &url.URL{Path: h.target.path, RawPath: h.target.rawPath, RawQuery: h.target.query}
-	if hop := guard.HopOf(r.Context()); hop != nil && hop.Target != nil {
+	hop := guard.HopOf(r.Context())
+	if hop != nil && hop.Target != nil {
 		r.URL = hop.Target
+	}
+	if h.gone(hop) {
+		return errGone
 	}
 	return h.ReverseProxy.ServeHTTP(w, r, nothing)
 }

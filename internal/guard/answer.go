@@ -112,10 +112,16 @@ func (a *answerWriter) finish(err error) error {
 
 // unanswered answers for an upstream that did not.
 func (a *answerWriter) unanswered(err error) {
-	if a.gone() {
-		return
+	switch x := a.x; {
+	case a.gone():
+	case x.hop == nil || !x.hop.Gone:
+		a.fail(err.Error())
+	case x.session == "" && x.old == nil:
+		a.instead(unknownEvent(), "the upstream is no longer one of this server's")
+	default:
+		// Clients begin another session, with a server that there is.
+		a.instead(lostSession(), "the upstream is no longer one of this server's")
 	}
-	a.fail(err.Error())
 }
 
 // gone notes that the client has left, if it has.

@@ -38,6 +38,7 @@ func (x *exchange) postBatch() *refusal {
 	if r := x.openSession(); r != nil {
 		return r
 	}
+	x.aim()
 	x.batch = true
 	return x.judgeBatch(batch)
 }

@@ -26,7 +26,8 @@ type exchange struct {
 	session    string   // as the upstream knows it
 	lastEvent  string   // likewise
 	old        *oldPost // nil if it is no message of HTTP+SSE
-	hop        *Hop     // nil if it can't be of HTTP+SSE
+	upstream   string   // the server that the session is of; empty if it is not known
+	hop        *Hop     // nil if any server will do
 	holderText string
 
 	// Set here rather than each on its own, since there is one of each.

@@ -89,8 +89,8 @@ func (x *exchange) predates(m *jsonrpc.Message) *refusal {
 	return r
 }
 
-// mayListen prepares a GET for being one that opens a stream of HTTP+SSE. It has no session: sessions are of Streamable
-// HTTP.
+// mayListen says why a GET may not open a stream of HTTP+SSE, nil if it may. It has no session: sessions are of
+// Streamable HTTP.
 func (x *exchange) mayListen() *refusal {
 	if x.r.Method != http.MethodGet || x.claims.session.set {
 		return nil
@@ -98,7 +98,6 @@ func (x *exchange) mayListen() *refusal {
 	if x.g.listeners.full(x.caller.Grant) {
 		return protocol(http.StatusTooManyRequests, jsonrpc.CodeInvalidRequest, "Too many streams are open")
 	}
-	x.hop = new(Hop)
 	return nil
 }
 
@@ -110,18 +109,18 @@ func (s *stream) endpoint(data []byte) ([]byte, error) {
 		// A client would leave the session that it has.
 		x.warn("an event is left out", fault("a second endpoint"))
 		return nil, nil
-	case x.hop == nil || x.old != nil || s.began:
+	case x.r.Method != http.MethodGet || x.claims.session.set || s.began:
 		return nil, fault("an endpoint event that does not open a stream of HTTP+SSE")
 	}
 	to, err := resolveEndpoint(x.hop.Asked, string(data))
 	if err != nil {
 		return nil, err
 	}
-	if strings.Contains(x.hop.Upstream, "\n") {
+	if strings.Contains(x.hop.From, "\n") {
 		return nil, fault("an upstream without a name")
 	}
 	key := rand.Text()
-	handle, err := x.sealHandle(purposeEndpoint, key+"\n"+x.hop.Upstream+"\n"+to.RequestURI())
+	handle, err := x.sealHandle(purposeEndpoint, key+"\n"+x.hop.From+"\n"+to.RequestURI())
 	if err != nil {
 		return nil, err
 	}

@@ -68,6 +68,13 @@ func lostSession() *refusal {
 	return protocol(http.StatusNotFound, jsonrpc.CodeSession, "Session not found")
 }
 
+// unknownEvent says that an event is not this caller's, or not at all.
+func unknownEvent() *refusal {
+	r := invalid("Unknown event")
+	r.status = http.StatusBadRequest
+	return r
+}
+
 // hidden says of something the caller may not see what a server says of something
 // that does not exist.
 func hidden(v revision, kind policy.Kind, name string) *refusal {

@@ -76,6 +76,7 @@ func (x *exchange) post() (id []byte, r *refusal) {
 	if r := x.openSession(); r != nil {
 		return id, r
 	}
+	x.aim()
 	v := x.judge(m)
 	x.report(&v)
 	if r := v.refusal; r != nil {
@@ -270,14 +271,11 @@ func (x *exchange) bare() *refusal {
 	switch {
 	case x.r.Method == http.MethodDelete && !c.session.set:
 		return malformed(headerSession + " is missing")
-	case !c.lastEvent.set || x.r.Method == http.MethodDelete:
-		return nil
+	case c.lastEvent.set && x.r.Method == http.MethodGet:
+		if r := x.openEvent(); r != nil {
+			return r
+		}
 	}
-	var r *refusal
-	x.lastEvent, r = x.open(purposeEvent, c.lastEvent.value, func() *refusal {
-		r := invalid("Unknown event")
-		r.status = http.StatusBadRequest
-		return r
-	})
-	return r
+	x.aim()
+	return nil
 }

@@ -151,12 +151,12 @@ func (g *rig) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			Rewrite: func(p *httputil.ProxyRequest) {
 				p.SetURL(target)
 				hop := HopOf(p.In.Context())
-				switch {
-				case hop == nil:
-				case hop.Target != nil:
+				if hop == nil {
+					return
+				}
+				hop.Asked, hop.From = target.JoinPath("/mcp/sse"), target.Host
+				if hop.Target != nil {
 					p.Out.URL.Path, p.Out.URL.RawPath, p.Out.URL.RawQuery = hop.Target.Path, hop.Target.RawPath, hop.Target.RawQuery
-				default:
-					hop.Asked, hop.Upstream = target.JoinPath("/mcp/sse"), target.Host
 				}
 			},
 			ErrorHandler: func(_ http.ResponseWriter, _ *http.Request, e error) { err = e },

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"hash/maphash"
 	"strconv"
+	"strings"
 	"sync/atomic"
 
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/seal"
@@ -91,11 +92,35 @@ func (x *exchange) openSession() *refusal {
 		if refused != nil {
 			return refused
 		}
-		s = &openedSession{holder: holder, handle: handle, plain: plain, hash: shortHash(plain)}
+		s = &openedSession{holder: holder, handle: handle}
+		s.plain, s.upstream, _ = strings.Cut(plain, "\n")
+		s.hash = shortHash(s.plain)
 		x.g.sessions.keep(s)
 	}
-	x.session, x.out.Session = s.plain, s.hash
+	x.session, x.upstream, x.out.Session = s.plain, s.upstream, s.hash
 	return nil
+}
+
+// openEvent opens the event after which a stream is to be resumed.
+func (x *exchange) openEvent() *refusal {
+	plain, refused := x.open(purposeEvent, x.claims.lastEvent.value, unknownEvent)
+	if refused != nil {
+		return refused
+	}
+	var upstream string
+	x.lastEvent, upstream, _ = strings.Cut(plain, "\n")
+	if !x.claims.session.set {
+		x.upstream = upstream
+	}
+	return nil
+}
+
+// eventFor returns the handle for the id of an event. It says which server the event is of where no session does.
+func (x *exchange) eventFor(id string) (string, error) {
+	if x.session == "" {
+		id = x.hop.at(id)
+	}
+	return x.sealHandle(purposeEvent, id)
 }
 
 // openedSession is a session handle that was opened for its holder. What it says
@@ -103,6 +128,7 @@ func (x *exchange) openSession() *refusal {
 type openedSession struct {
 	holder, handle string
 	plain, hash    string
+	upstream       string // that it is of
 }
 
 // sessions remembers opened sessions, a bounded number of them: clients name theirs
@@ -136,7 +162,7 @@ func (x *exchange) sessionFor(plain string) (string, error) {
 		return x.claims.session.value, nil
 	}
 	x.out.Session = shortHash(plain)
-	return x.sealHandle(purposeSession, plain)
+	return x.sealHandle(purposeSession, x.hop.at(plain))
 }
 
 // shortHash names a session in the log without giving it away.

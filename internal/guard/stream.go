@@ -111,7 +111,7 @@ func (s *stream) event(e *sse.Event) error {
 		on.HasID = true
 		if e.ID != "" {
 			// It opens the stream again, with what was missed of it.
-			id, err := x.sealHandle(purposeEvent, e.ID)
+			id, err := x.eventFor(e.ID)
 			if err != nil {
 				return err
 			}
