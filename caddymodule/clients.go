@@ -48,6 +48,11 @@ type StaticClient struct {
 	// The permissions of the policy that the client itself has under client_credentials.
 	Permissions []string `json:"permissions,omitempty"`
 
+	// The servers whose access tokens the client may ask about at /introspect (RFC 7662), by their names in the policy; * is
+	// all of them. Without it, a client with a secret is told of its own tokens only. A client that has this and neither
+	// grants nor redirect URIs can do nothing else.
+	Introspect []string `json:"introspect,omitempty"`
+
 	rightsAt []mention
 }
 
@@ -82,6 +87,7 @@ func (c *Clients) resolved() ([]oauth.StaticClient, error) {
 			Grants:       client.Grants,
 			Roles:        client.Roles,
 			Permissions:  client.Permissions,
+			Introspect:   client.Introspect,
 		}
 		if client.Public {
 			continue
@@ -98,7 +104,8 @@ func (c *Clients) resolved() ([]oauth.StaticClient, error) {
 // check says what is wrong with a client.
 func (c *StaticClient) check() error {
 	machine := slices.Contains(c.Grants, "client_credentials")
-	person := len(c.Grants) == 0 || slices.Contains(c.Grants, "authorization_code")
+	asksOnly := len(c.Introspect) > 0 && len(c.RedirectURIs) == 0
+	person := len(c.Grants) == 0 && !asksOnly || slices.Contains(c.Grants, "authorization_code")
 	switch {
 	case c.ID == "":
 		return fmt.Errorf("a static client has no id")
@@ -108,6 +115,8 @@ func (c *StaticClient) check() error {
 		return fmt.Errorf("client %s needs a secret, such as {env.CLIENT_SECRET}, or public", c.ID)
 	case c.Public && machine:
 		return fmt.Errorf("client %s needs a secret for the grant client_credentials", c.ID)
+	case c.Public && len(c.Introspect) > 0:
+		return fmt.Errorf("client %s needs a secret for introspect: whoever can't prove to be it is told nothing", c.ID)
 	case person && len(c.RedirectURIs) == 0:
 		return fmt.Errorf("client %s needs a redirect_uri, or the grant client_credentials alone", c.ID)
 	case !person && len(c.RedirectURIs) > 0:
@@ -128,6 +137,18 @@ func (c *StaticClient) check() error {
 	return nil
 }
 
+// checkServers checks that clients may ask about the tokens of servers that exist.
+func (c *Clients) checkServers(servers []string) error {
+	for _, client := range c.Static {
+		for _, name := range client.Introspect {
+			if name != "*" && !slices.Contains(servers, name) {
+				return fmt.Errorf("client %s: introspect: there is no server %s%s", client.ID, name, didYouMean(name, servers))
+			}
+		}
+	}
+	return nil
+}
+
 // UnmarshalCaddyfile sets up the clients from Caddyfile tokens. Syntax:
 //
 //	clients {
@@ -140,6 +161,7 @@ func (c *StaticClient) check() error {
 //	        grant        <grants...>
 //	        role         <roles...>
 //	        permission   <permissions...>
+//	        introspect   <servers...>|*
 //	    }
 //	}
 func (c *Clients) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
@@ -170,6 +192,7 @@ func (c *Clients) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 				"grant*":        words(&client.Grants),
 				"role*":         rights(&client.Roles, &client.rightsAt, "client "+client.ID, false),
 				"permission*":   rights(&client.Permissions, &client.rightsAt, "client "+client.ID, true),
+				"introspect*":   words(&client.Introspect),
 			})
 			if err != nil {
 				return err

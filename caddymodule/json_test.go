@@ -34,6 +34,7 @@ func TestBadJSONIsRefusedToo(t *testing.T) {
 		{app + "identities", `[{"module":"local","users":[{"name":"a","hash":"{env.BOB_HASH}"}]},{"module":"local","users":[{"name":"a","hash":"{env.BOB_HASH}"}]}]`, "identity local stands twice"},
 		{app + "clients", `{"static":[{"id":"x","public":true}]}`, "needs a redirect_uri"},
 		{app + "clients", `{"static":[{"id":"x","secret":"s","grants":["client_credentials"],"permissions":["draw"]}]}`, "client x: the policy has no permission draw"},
+		{app + "clients", `{"static":[{"id":"x","secret":"s","introspect":["githab"]}]}`, "client x: introspect: there is no server githab"},
 		{app + "store", `{"module":"redis"}`, "mcp_gateway.stores.redis"},
 		{app + "store", `{"module":"caddy","prefix":"../x"}`, "folder within the storage"},
 		{app + "audit", `[{"module":"workos"}]`, "mcp_gateway.audit.workos"},

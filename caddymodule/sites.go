@@ -77,6 +77,7 @@ func (app *App) takeSurvey(http *caddyhttp.App) error {
 	app.sites = result
 	if servers := app.serverNames(); len(servers) > 0 {
 		s.fail(app.written.checkServers(app.policy, servers))
+		s.fail(app.Clients.checkServers(servers))
 	}
 	return errors.Join(s.errs...)
 }

@@ -59,16 +59,27 @@ func (s *Server) Authenticate(ctx context.Context, r *http.Request, res Resource
 	if err != nil {
 		return nil, err
 	}
-	t := s.cache.token(token)
-	if t == nil {
-		if t, err = s.admit(ctx, token); err != nil {
-			return nil, err
-		}
+	t, err := s.known(ctx, token)
+	if err != nil {
+		return nil, err
 	}
-	now := s.now()
 	if t.resource != res.URL && t.resource != canonical(res).URL {
 		return nil, invalidToken("it is for another resource")
 	}
+	return s.access(ctx, t)
+}
+
+// known finds a token among those that were seen before, or admits it.
+func (s *Server) known(ctx context.Context, token string) (*cachedToken, error) {
+	if t := s.cache.token(token); t != nil {
+		return t, nil
+	}
+	return s.admit(ctx, token)
+}
+
+// access is what a known token stands for now.
+func (s *Server) access(ctx context.Context, t *cachedToken) (_ *Access, err error) {
+	now := s.now()
 	if !now.Before(t.expires) {
 		return nil, invalidToken("it has expired")
 	}

@@ -121,7 +121,7 @@ func staticClients(configured []StaticClient) (map[string]*client, error) {
 		if c.Name == "" {
 			c.Name = sc.ID
 		}
-		if len(c.Grants) == 0 {
+		if len(c.Grants) == 0 && (len(sc.Introspect) == 0 || len(sc.RedirectURIs) > 0) {
 			c.Grants = []string{grantAuthorizationCode, grantRefreshToken}
 		}
 		switch {
@@ -135,6 +135,8 @@ func staticClients(configured []StaticClient) (map[string]*client, error) {
 			return nil, fmt.Errorf("oauth: static client %s needs a secret, or to be public", sc.ID)
 		case sc.Public && c.may(grantClientCredentials):
 			return nil, fmt.Errorf("oauth: static client %s: client_credentials needs a secret", sc.ID)
+		case sc.Public && len(sc.Introspect) > 0:
+			return nil, fmt.Errorf("oauth: static client %s: introspection needs a secret", sc.ID)
 		case c.may(grantAuthorizationCode) && len(c.RedirectURIs) == 0:
 			return nil, fmt.Errorf("oauth: static client %s needs a redirect_uri for authorization_code", sc.ID)
 		case !c.may(grantClientCredentials) && len(sc.Roles)+len(sc.Permissions) > 0:

@@ -135,6 +135,7 @@ func TestStaticClientsThatAreRefused(t *testing.T) {
 		"no redirect URI":             {ID: "a", Public: true},
 		"a bad redirect URI":          {ID: "a", Public: true, RedirectURIs: []string{"http://a.example/"}},
 		"a public machine":            {ID: "a", Public: true, Grants: []string{grantClientCredentials}},
+		"public, to introspect":       {ID: "a", Public: true, RedirectURIs: []string{testRedirect}, Introspect: []string{"*"}},
 		"an unknown grant":            {ID: "a", Secret: "x", Grants: []string{"password"}},
 		"roles that nothing uses":     {ID: "a", Public: true, RedirectURIs: []string{testRedirect}, Roles: []string{"admin"}},
 	} {

@@ -53,6 +53,9 @@ type StaticClient struct {
 	Grants []string
 	// Roles and Permissions are those of the client itself under client_credentials.
 	Roles, Permissions []string
+	// Introspect names the servers whose access tokens the client may ask about (RFC 7662), whoever holds them; a star is all of
+	// them. A client that has this, and neither a grant nor a redirect URI, is a resource server and can do nothing else.
+	Introspect []string
 }
 
 // Config is what the authorization server has to be told. Zero durations mean the defaults that

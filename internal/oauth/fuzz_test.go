@@ -93,12 +93,13 @@ func FuzzToken(f *testing.F) {
 	} {
 		f.Add("/token", form.Encode(), "application/x-www-form-urlencoded", basic("portal", "port:al secret+%"))
 		f.Add("/revoke", form.Encode()+"&token=x", "application/x-www-form-urlencoded; charset=utf-8", "Bearer x")
+		f.Add("/introspect", form.Encode()+"&token=x", "application/x-www-form-urlencoded", basic("portal", "port:al secret+%"))
 	}
 	f.Add("/token", "\x00=%00&;", "text/plain", "Basic \xff")
 	fx := newFixture(f, nil)
 	f.Fuzz(func(t *testing.T, path, body, kind, authorization string) {
 		fx := fx.in(t)
-		if path != "/revoke" {
+		if path != "/revoke" && path != "/introspect" {
 			path = "/token"
 		}
 		r := httptest.NewRequest(http.MethodPost, testIssuer+path, strings.NewReader(body))

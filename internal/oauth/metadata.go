@@ -15,6 +15,7 @@ type serverMetadata struct {
 	TokenEndpoint         string   `json:"token_endpoint"`
 	RegistrationEndpoint  string   `json:"registration_endpoint,omitempty"`
 	RevocationEndpoint    string   `json:"revocation_endpoint"`
+	IntrospectionEndpoint string   `json:"introspection_endpoint"`
 	JWKSURI               string   `json:"jwks_uri"`
 	Scopes                []string `json:"scopes_supported"`
 	ResponseTypes         []string `json:"response_types_supported"`
@@ -22,7 +23,9 @@ type serverMetadata struct {
 	GrantTypes            []string `json:"grant_types_supported"`
 	AuthMethods           []string `json:"token_endpoint_auth_methods_supported"`
 	RevocationAuthMethods []string `json:"revocation_endpoint_auth_methods_supported"`
-	CodeChallengeMethods  []string `json:"code_challenge_methods_supported"`
+	// IntrospectionAuthMethods are those of clients that can prove themselves: others are told nothing.
+	IntrospectionAuthMethods []string `json:"introspection_endpoint_auth_methods_supported"`
+	CodeChallengeMethods     []string `json:"code_challenge_methods_supported"`
 	// IssParameter: every answer of /authorize carries iss (RFC 9207 section 3).
 	IssParameter bool `json:"authorization_response_iss_parameter_supported"`
 	// SubjectTypes and IDTokenAlgorithms are only in the OpenID form, whose readers insist on them. There are no ID tokens here.
@@ -34,10 +37,10 @@ type serverMetadata struct {
 func (s *Server) serveMetadata(w http.ResponseWriter, openID bool) {
 	doc := serverMetadata{
 		Issuer: s.cfg.Issuer, AuthorizationEndpoint: s.endpoint("authorize"), TokenEndpoint: s.endpoint("token"),
-		RevocationEndpoint: s.endpoint("revoke"), JWKSURI: s.endpoint("jwks"),
+		RevocationEndpoint: s.endpoint("revoke"), IntrospectionEndpoint: s.endpoint("introspect"), JWKSURI: s.endpoint("jwks"),
 		Scopes: []string{scopeMCP, scopeOffline}, ResponseTypes: []string{"code"}, ResponseModes: []string{"query"},
 		GrantTypes:  []string{grantAuthorizationCode, grantRefreshToken, grantClientCredentials},
-		AuthMethods: authMethods, RevocationAuthMethods: authMethods, CodeChallengeMethods: []string{"S256"}, IssParameter: true,
+		AuthMethods: authMethods, RevocationAuthMethods: authMethods, IntrospectionAuthMethods: confidentialAuthMethods(), CodeChallengeMethods: []string{"S256"}, IssParameter: true,
 	}
 	if s.cfg.Dynamic {
 		doc.RegistrationEndpoint = s.endpoint("register")

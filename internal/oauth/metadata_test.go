@@ -62,7 +62,7 @@ func TestServerMetadata(t *testing.T) {
 				}
 				for name, endpoint := range map[string]string{
 					"authorization_endpoint": "authorize", "token_endpoint": "token", "registration_endpoint": "register", "revocation_endpoint": "revoke",
-					"jwks_uri": "jwks",
+					"introspection_endpoint": "introspect", "jwks_uri": "jwks",
 				} {
 					if doc[name] != tc.base+endpoint {
 						t.Errorf("%s is %v", name, doc[name])
@@ -73,8 +73,9 @@ func TestServerMetadata(t *testing.T) {
 				}
 				for name, want := range map[string][]string{
 					"response_types_supported": {"code"}, "code_challenge_methods_supported": {"S256"}, "scopes_supported": {"mcp", "offline_access"},
-					"grant_types_supported":                 {"authorization_code", "refresh_token", "client_credentials"},
-					"token_endpoint_auth_methods_supported": {"none", "client_secret_basic", "client_secret_post"},
+					"grant_types_supported":                         {"authorization_code", "refresh_token", "client_credentials"},
+					"token_endpoint_auth_methods_supported":         {"none", "client_secret_basic", "client_secret_post"},
+					"introspection_endpoint_auth_methods_supported": {"client_secret_basic", "client_secret_post"},
 				} {
 					var got []string
 					for _, v := range doc[name].([]any) {
@@ -87,7 +88,7 @@ func TestServerMetadata(t *testing.T) {
 				if doc["authorization_response_iss_parameter_supported"] != true {
 					t.Error("iss is not announced")
 				}
-				for _, name := range []string{"introspection_endpoint", "client_id_metadata_document_supported"} {
+				for _, name := range []string{"client_id_metadata_document_supported"} {
 					if _, there := doc[name]; there {
 						t.Errorf("%s is announced and not there", name)
 					}
@@ -111,13 +112,13 @@ func TestPathsThatAreNotOurs(t *testing.T) {
 	f := newFixture(t, nil)
 	for _, path := range []string{
 		"", "/", "/github", "/token/", "/Token", "/%74oken", "//token", "/token/x", "/.well-known/oauth-authorization-server/", "/.well-known/oauth-authorization-server/github",
-		"/.well-known/oauth-protected-resource", "/introspect", "/connections", "/webhooks/workos",
+		"/.well-known/oauth-protected-resource", "/connections", "/webhooks/workos",
 	} {
 		if f.server.Handles(path) {
 			t.Errorf("%q is handled", path)
 		}
 	}
-	if got := len(f.server.Paths()); got != 10 {
+	if got := len(f.server.Paths()); got != 11 {
 		t.Errorf("there are %d paths: %v", got, f.server.Paths())
 	}
 	own := newFixture(t, func(c *Config) { c.Path = "/oauth" })

@@ -81,7 +81,7 @@ func New(cfg Config) (*Server, error) {
 func (s *Server) makeRoutes(issuerPath string) map[string]http.HandlerFunc {
 	get, post := []string{http.MethodGet, http.MethodHead}, []string{http.MethodPost}
 	both := []string{http.MethodGet, http.MethodHead, http.MethodPost}
-	// Of pages, nothing may be read by other origins.
+	// Of pages, and of what is only for servers, nothing may be read by other origins.
 	page := func(f http.HandlerFunc, methods []string) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
 			if allowMethods(w, r, methods...) {
@@ -110,6 +110,7 @@ func (s *Server) makeRoutes(issuerPath string) map[string]http.HandlerFunc {
 		s.prefix + "callback":        page(s.serveCallback, get),
 		s.prefix + "token":           open(s.serveToken, post),
 		s.prefix + "revoke":          open(s.serveRevoke, post),
+		s.prefix + "introspect":      page(s.serveIntrospect, post),
 		s.prefix + "jwks":            open(s.serveJWKS, get),
 	}
 	if s.cfg.Dynamic {
