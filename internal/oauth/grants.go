@@ -46,8 +46,10 @@ type grantRecord struct {
 	LastUsed time.Time `json:"last_used"`
 	Expires  time.Time `json:"expires"`
 
-	// Generation is that of the newest refresh token, and Rotated is when it came to be.
+	// Generation is that of the newest refresh tokens, and Rotated is when it came to be, by the use of the one of the generation before
+	// that has this Branch.
 	Generation int       `json:"generation"`
+	Branch     string    `json:"branch,omitempty"`
 	Rotated    time.Time `json:"rotated"`
 
 	// Provider and Person say who it is; Person is sealed, as it holds the identity provider's session.

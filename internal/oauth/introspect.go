@@ -92,7 +92,7 @@ func (s *Server) introspectRefresh(ctx context.Context, is *issue, token string)
 		return new(introspection), nil
 	case err != nil:
 		return nil, err
-	case g.Client != is.client.ID || g.age(rt.Generation, s.now(), s.cfg.RefreshGrace) == ageReplayed:
+	case g.Client != is.client.ID || g.age(rt, s.now(), s.cfg.RefreshGrace) == ageReplayed:
 		return new(introspection), nil
 	}
 	is.grantID, is.resource = rt.Grant, g.Resource

@@ -17,15 +17,17 @@ const (
 	maxRefreshToken = 1024
 )
 
-// refreshToken is what is sealed in one.
+// refreshToken is what is sealed in one. Siblings, which several refreshes with one token led to, are of one generation, and each has a
+// branch of its own.
 type refreshToken struct {
 	Grant      string `json:"g"`
 	Generation int    `json:"n"`
+	Branch     string `json:"b"`
 }
 
 // newRefreshToken makes a token of a generation of a grant.
 func newRefreshToken(sealer *seal.Sealer, clientID, grantID string, generation int) (string, error) {
-	plain, err := json.Marshal(refreshToken{grantID, generation})
+	plain, err := json.Marshal(refreshToken{grantID, generation, randomText(6)})
 	if err != nil {
 		return "", err
 	}
@@ -54,24 +56,26 @@ type age uint8
 const (
 	// ageNewest: nobody has used this generation yet. Using it makes the next one.
 	ageNewest age = iota
-	// ageSibling: another token of this generation was used, and the answer is on its way, or lost. It still works.
+	// ageSibling: this token or a sibling was used, and the answer is on its way, or lost. It still works.
 	ageSibling
 	// ageReplayed: those who play by the rules have newer ones; whoever shows this one has found or kept it.
 	ageReplayed
 )
 
-// age judges a generation. A generation works until a token of the next one is used, which proves that the answer arrived, and
-// the grace after that: clients refresh six times at once with one token, and try again when an answer is lost.
+// age judges a refresh token. Clients refresh six times at once with one token, and try again when an answer is lost. So the token whose
+// use made the newest generation works until one of that generation is used, which proves that the answer arrived, and the grace after
+// that. Its siblings, which led nowhere, work for the grace after it: a client that refreshed at once goes on with whichever it kept,
+// but then with one of them. Where two are used further apart, there are two holders, and one of them is a thief, however closely
+// each follows the other.
 //
 // Rotated is when the newest generation n came to be, by the first use of n-1; that is what ends n-2. If that is still to come, a
 // clock was wrong, and the grace counts as over rather than as lasting until then.
-func (g *grantRecord) age(generation int, now time.Time, grace time.Duration) age {
+func (g *grantRecord) age(rt refreshToken, now time.Time, grace time.Duration) age {
+	inGrace := now.Before(g.Rotated.Add(grace)) && !now.Before(g.Rotated.Add(-clockSkew))
 	switch {
-	case generation >= g.Generation:
+	case rt.Generation >= g.Generation:
 		return ageNewest
-	case generation == g.Generation-1:
-		return ageSibling
-	case generation == g.Generation-2 && now.Before(g.Rotated.Add(grace)) && !now.Before(g.Rotated.Add(-clockSkew)):
+	case rt.Generation == g.Generation-1 && (rt.Branch == g.Branch || inGrace), rt.Generation == g.Generation-2 && inGrace:
 		return ageSibling
 	default:
 		return ageReplayed
@@ -99,7 +103,7 @@ func (s *Server) refreshGrant(ctx context.Context, c *client, form params) (*iss
 	if err != nil {
 		return is, grantError(err)
 	}
-	if g.age(rt.Generation, s.now(), s.cfg.RefreshGrace) == ageReplayed {
+	if g.age(rt, s.now(), s.cfg.RefreshGrace) == ageReplayed {
 		return is, s.replayed(ctx, rt.Grant)
 	}
 	if raw := form.get("resource"); raw != "" {
@@ -131,14 +135,14 @@ func (s *Server) refreshGrant(ctx context.Context, c *client, form params) (*iss
 // rotate makes the next generation, if the token is of the newest one. A sibling of those who did gets what they got, and
 // changes nothing.
 func (s *Server) rotate(ctx context.Context, rt refreshToken, g *grantRecord) (*grantRecord, error) {
-	if g.age(rt.Generation, s.now(), s.cfg.RefreshGrace) == ageSibling {
+	if g.age(rt, s.now(), s.cfg.RefreshGrace) == ageSibling {
 		return g, nil
 	}
 	var sibling *grantRecord
 	errSibling := errors.New("nothing to rotate")
 	g, err := s.updateGrant(ctx, rt.Grant, func(g *grantRecord) error {
 		now := s.now().UTC()
-		switch g.age(rt.Generation, now, s.cfg.RefreshGrace) {
+		switch g.age(rt, now, s.cfg.RefreshGrace) {
 		case ageReplayed:
 			return errReplayed
 		case ageSibling:
@@ -146,7 +150,7 @@ func (s *Server) rotate(ctx context.Context, rt refreshToken, g *grantRecord) (*
 			return errSibling
 		default:
 			// A generation that is newer than the record comes from before the store was put back to an older state.
-			g.Generation, g.Rotated, g.LastUsed, g.Expires = rt.Generation+1, now, now, s.grantExpiry(true)
+			g.Generation, g.Branch, g.Rotated, g.LastUsed, g.Expires = rt.Generation+1, rt.Branch, now, now, s.grantExpiry(true)
 			return nil
 		}
 	})

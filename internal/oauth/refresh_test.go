@@ -221,3 +221,66 @@ func TestRefreshAfterTheStoreWasPutBack(t *testing.T) {
 	}
 	f.refreshed(clientID, a.Refresh)
 }
+
+// A thief who has copied a refresh token, and is always the second to refresh, never shows a token that is much too old. That two
+// hold the family is seen all the same, once both have gone on with their own.
+func TestAThiefWhoAlwaysTrailsIsNoticed(t *testing.T) {
+	for name, turns := range map[string]time.Duration{"half an hour behind": 30 * time.Minute, "just beyond the grace": 2 * time.Minute} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, nil)
+			clientID, a := f.newTokens()
+			client, thief := a.Refresh, a.Refresh
+			for turn := range 3 {
+				client = f.refreshed(clientID, client).Refresh
+				f.clock.advance(turns)
+				got := f.read(f.post("/token", refreshForm(clientID, thief)))
+				if got.Status != http.StatusOK {
+					f.dead(clientID, answer{Refresh: client, Access: a.Access})
+					if turn == 0 {
+						t.Error("a lost answer can't be told from this, and must be given again")
+					}
+					return
+				}
+				thief = got.Refresh
+				f.clock.advance(time.Hour - turns)
+			}
+			t.Error("a thief and the client have refreshed in turns, and nobody was told")
+		})
+	}
+}
+
+// The same, with the thief the first to refresh.
+func TestAThiefWhoComesFirstIsNoticed(t *testing.T) {
+	f := newFixture(t, nil)
+	clientID, a := f.newTokens()
+	thief := f.refreshed(clientID, a.Refresh)
+	f.clock.advance(10 * time.Minute)
+	client := f.refreshed(clientID, a.Refresh)
+	f.clock.advance(time.Hour)
+	thief = f.refreshed(clientID, thief.Refresh)
+	f.clock.advance(10 * time.Minute)
+	if got := f.read(f.post("/token", refreshForm(clientID, client.Refresh))); got.Error != codeInvalidGrant {
+		t.Fatalf("the client gets %+v", got)
+	}
+	f.dead(clientID, thief)
+}
+
+// A client that has refreshed six times at once goes on with whichever answer it kept, hour after hour, and may lose answers on the way.
+func TestSiblingsGoOnAsOne(t *testing.T) {
+	f := newFixture(t, nil)
+	clientID, a := f.newTokens()
+	for hour := range 5 {
+		var siblings []answer
+		for range 6 {
+			siblings = append(siblings, f.refreshed(clientID, a.Refresh))
+			f.clock.advance(time.Second)
+		}
+		// Two of the six are used at the next expiry, by calls that read the stored one before and after it was written.
+		f.clock.advance(time.Hour)
+		f.refreshed(clientID, siblings[hour].Refresh) // its answer is lost
+		f.clock.advance(95 * time.Second)
+		f.refreshed(clientID, siblings[0].Refresh)
+		f.clock.advance(time.Hour)
+		a = f.refreshed(clientID, siblings[hour].Refresh)
+	}
+}
