@@ -73,7 +73,7 @@ var attacks = []attack{
 	{name: "a method in another case", body: strings.Replace(call(`"name":"hidden_vault"`), "tools/call", "Tools/Call", 1), header: map[string]string{"Mcp-Method": "Tools/Call", "Mcp-Name": "hidden_vault"}},
 	{name: "a method with a space", body: strings.Replace(call(`"name":"hidden_vault"`), "tools/call", "tools/call ", 1), header: map[string]string{"Mcp-Name": "hidden_vault"}},
 	{name: "a method nobody knows", body: strings.Replace(call(`"name":"hidden_vault"`), "tools/call", "tools/invoke", 1), header: map[string]string{"Mcp-Method": "tools/invoke", "Mcp-Name": "hidden_vault"}},
-	{name: "a call as a task", body: call(`"name":"echo","task":{"ttl":1000}`)},
+	{name: "a call as a task", body: call(`"name":"hidden_vault","task":{"ttl":1000}`), header: map[string]string{"Mcp-Name": "hidden_vault"}},
 	{name: "a task of someone's", body: `{"jsonrpc":"2.0","id":1,"method":"tasks/result","params":{{meta}"taskId":"t-1"}}`, header: map[string]string{"Mcp-Method": "tasks/result", "Mcp-Name": ""}},
 	{name: "a task of someone's, as the extension names it", body: `{"jsonrpc":"2.0","id":1,"method":"tasks/get","params":{{meta}"taskId":"t-1"}}`, header: map[string]string{"Mcp-Method": "tasks/get", "Mcp-Name": "t-1"}},
 	{name: "a related task of someone's", body: `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","_meta":{"io.modelcontextprotocol/related-task":{"taskId":"t-1"}}}}`, only: legacyOnly},

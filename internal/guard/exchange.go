@@ -23,11 +23,15 @@ type exchange struct {
 	oneID      [1][]byte
 	batch      bool
 	answered   bool
-	session    string   // as the upstream knows it
-	lastEvent  string   // likewise
-	old        *oldPost // nil if it is no message of HTTP+SSE
-	upstream   string   // the server that the session is of; empty if it is not known
-	hop        *Hop     // nil if any server will do
+	session    string     // as the upstream knows it
+	lastEvent  string     // likewise
+	tool       string     // that is called, which may become a task; empty if none is
+	asTask     bool       // it is called as one
+	tasks      []heldTask // that the request names
+	taskName   string     // what Mcp-Name is to say in the place of a handle
+	old        *oldPost   // nil if it is no message of HTTP+SSE
+	upstream   string     // the server that the session is of; empty if it is not known
+	hop        *Hop       // nil if any server will do
 	holderText string
 
 	// Set here rather than each on its own, since there is one of each.
@@ -108,6 +112,9 @@ func (x *exchange) onward() *http.Request {
 	r.Header["Accept-Encoding"] = x.value("identity")
 	if x.session != "" {
 		r.Header[headerSession] = x.value(x.session)
+	}
+	if x.taskName != "" {
+		r.Header[headerName] = x.value(encodeName(x.taskName))
 	}
 	if x.lastEvent != "" {
 		r.Header[headerLastEvent] = x.value(x.lastEvent)

@@ -28,19 +28,23 @@ type frame struct {
 	uri     string
 	hasURI  bool
 	hasList bool // there is a list of tools, prompts or resources
+	foreign bool // it names a task, or a resource it watches, that is not the caller's to know
 
 	// Of result.
-	list               bool   // there is a list, which was filtered
-	filtered           int    // entries left out, or when observing that would have been
-	cursor             string // nextCursor, as the upstream wrote it
-	cursorAt, cursorTo int    // where its token stands in the filtered message
-	fresh              bool   // there is another handle, which is sealed anew each time
-	edited             bool   // something in it changed
+	list               bool     // there is a list, which was filtered
+	filtered           int      // entries left out, or when observing that would have been
+	cursor             string   // nextCursor, as the upstream wrote it
+	cursorAt, cursorTo int      // where its token stands in the filtered message
+	fresh              bool     // there is another handle, which is sealed anew each time
+	task               heldTask // that the result names
+	edited             bool     // something in it changed
 }
 
-// sealer makes a handle for the caller of what the upstream calls plain.
+// sealer makes handles for the caller of what the upstream calls plain.
 type sealer interface {
 	sealHandle(purpose, plain string) (handle string, err error)
+	task(plain string) (heldTask, bool)     // one that the caller has and may use
+	newTask(plain string) (heldTask, error) // one that the caller is to have
 }
 
 // filter passes messages on without what the policy hides. The zero value is not
@@ -49,6 +53,7 @@ type filter struct {
 	view    *policy.View
 	observe bool
 	scoped  bool  // what may be cached says for whom, or it may be for all
+	ofTask  bool  // the answer may be about a task, whose ttlMs is how long it lives
 	maxTTL  int64 // milliseconds
 	sealer  sealer
 
@@ -215,13 +220,15 @@ func (f *filter) method() error {
 var listNames = jsonrpc.NewNames("tools", "prompts", "resources", "resourceTemplates")
 
 // paramNames are those that are judged in the params of a server's messages.
-var paramNames = jsonrpc.NewNames("uri")
+var paramNames = jsonrpc.NewNames("uri", "taskId", "_meta", "notifications")
 
 // params reads the params of a server's request or notification.
 func (f *filter) params() error {
 	s := &f.s
+	sawTask := false
 	return f.object(func(name []byte) error {
-		if string(name) == "uri" {
+		switch string(name) {
+		case "uri":
 			if f.fr.hasURI {
 				return fault("params.uri twice")
 			}
@@ -231,9 +238,23 @@ func (f *filter) params() error {
 			}
 			f.fr.hasURI = true
 			return nil
+		case "taskId":
+			if sawTask {
+				return fault("params.taskId twice")
+			}
+			sawTask = true
+			return f.taskNamed()
+		case "_meta":
+			return f.meta(f.taskNamed)
+		case "notifications":
+			return f.watched()
+		case "result":
+			return f.outcome()
+		case "error":
+			return f.failure()
 		}
 		if _, variant := paramNames.Match(name); variant {
-			return fault("another spelling of params.uri")
+			return fault("another spelling of a member of params that is judged")
 		}
 		if known, variant := listNames.Match(name); known || variant {
 			f.fr.hasList = true

@@ -26,6 +26,7 @@ func (x *exchange) screen(f *filter, msg []byte) ([]byte, frame, error) {
 		return out, fr, err
 	}
 	f.view, f.observe, f.scoped, f.maxTTL, f.sealer = r.view, r.observe, r.scoped, x.g.cfg.MaxTTL.Milliseconds(), x
+	f.ofTask = x.tool != "" || len(x.tasks) > 0
 	out, fr, err := f.message(msg)
 	if err == nil {
 		x.out.Filtered += fr.filtered
@@ -36,6 +37,9 @@ func (x *exchange) screen(f *filter, msg []byte) ([]byte, frame, error) {
 
 // admits says whether a message on a stream may go on.
 func (x *exchange) admits(fr *frame) error {
+	if fr.foreign {
+		return dropped("a message that names a task or a resource that is not the caller's to know")
+	}
 	switch fr.kind {
 	case jsonrpc.Request:
 		switch {
@@ -124,6 +128,7 @@ func (x *exchange) screenResponse(f *filter, msg []byte, status int) ([]byte, er
 	if status >= 300 && fr.kind != jsonrpc.Failure {
 		return nil, fault("a result with a status of failure")
 	}
+	x.handedTask(fr.task)
 	return out, nil
 }
 

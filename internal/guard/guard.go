@@ -41,6 +41,8 @@ type Config struct {
 	MaxAnswer int64         // bytes of a JSON answer, and of one event of a stream; 0 is DefaultMaxAnswer
 	MaxTTL    time.Duration // the longest ttlMs a client is told; 0 is DefaultMaxTTL
 
+	Tasks *Tasks // which tasks are whose; nil: one of the Guard's own
+
 	Observe      bool // what the policy denies is reported and let pass
 	Logger       *zap.Logger
 	NewRequestID func() string // nil: random text
@@ -117,6 +119,9 @@ func New(cfg Config) (*Guard, error) {
 	}
 	if cfg.MaxTTL == 0 {
 		cfg.MaxTTL = DefaultMaxTTL
+	}
+	if cfg.Tasks == nil {
+		cfg.Tasks = new(Tasks)
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = zap.NewNop()

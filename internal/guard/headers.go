@@ -93,6 +93,14 @@ func visible(v string) bool {
 	return true
 }
 
+// encodeName is the reverse of decodeName.
+func encodeName(v string) string {
+	if plain, ok := decodeName(v); ok && plain == v && visible(v) && trim(v) == v {
+		return v
+	}
+	return "=?base64?" + base64.StdEncoding.EncodeToString([]byte(v)) + "?="
+}
+
 // decodeName decodes =?base64?…?= (revision 2026-07-28, "Value Encoding"). The
 // markers count in exactly this case; any other value stands for itself.
 func decodeName(v string) (string, bool) {

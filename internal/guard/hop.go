@@ -47,7 +47,7 @@ func withHop(r *http.Request, hop *Hop) *http.Request {
 // aim has the request go to the server that its session is of, and where there is none, finds out which server it goes
 // to, since the answer may begin one. Revision 2026-07-28 has no sessions: its requests go to any server.
 func (x *exchange) aim() {
-	if x.hop == nil && x.rev.eras() == legacy {
+	if x.hop == nil && x.rev.eras() != modern {
 		x.hop = &Hop{Upstream: x.upstream}
 	}
 }

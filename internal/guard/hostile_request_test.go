@@ -190,7 +190,15 @@ func TestUnknownMethodsAreRefusedUnlessThePolicyHasThem(t *testing.T) {
 		if isModern(rev) {
 			status = 404
 		}
-		refused := []string{"ext/other", "tasks/get", "tasks/list", "tasks/cancel", "sampling/createMessage", "tools/call/", "constructor"}
+		refused := []string{"ext/other", "sampling/createMessage", "tools/call/", "constructor"}
+		switch rev {
+		case "2025-11-25":
+			refused = append(refused, "tasks/update")
+		case "2026-07-28":
+			refused = append(refused, "tasks/list", "tasks/result")
+		default:
+			refused = append(refused, "tasks/get", "tasks/list", "tasks/result", "tasks/cancel", "tasks/update")
+		}
 		if isModern(rev) {
 			refused = append(refused, "initialize", "ping", "logging/setLevel", "resources/subscribe", "resources/unsubscribe")
 		} else {
@@ -207,12 +215,12 @@ func TestUnknownMethodsAreRefusedUnlessThePolicyHasThem(t *testing.T) {
 		}
 		g.seen = nil
 	}
-	h := headersFor("2026-07-28", "tasks/get", "{}")
+	h := headersFor("2026-07-28", "tasks/result", "{}")
 	h.Set("Mcp-Name", "t")
-	g.send(http.MethodPost, h, message("2026-07-28", "1", "tasks/get", `{"taskId":"t"}`)).wantError(t, 404, -32601)
-	// Not even the policy can let pass what the specification has and is not judged.
+	g.send(http.MethodPost, h, message("2026-07-28", "1", "tasks/result", `{"taskId":"t"}`)).wantError(t, 404, -32601)
+	// Not even the policy can let pass what another revision of the specification has.
 	g.policy.Store(compile(t, testPolicy[:strings.Index(testPolicy, "methods:")]+"methods: [tasks/result, notifications/tasks]\n"))
-	g.post("2025-11-25", "tasks/result", `{"taskId":"t"}`).wantError(t, 200, -32601)
+	g.post("2025-06-18", "tasks/result", `{"taskId":"t"}`).wantError(t, 200, -32601)
 	g.send(http.MethodPost, honestLegacy(), `{"jsonrpc":"2.0","method":"notifications/tasks"}`).wantError(t, 400, -32601)
 	if n := len(g.received()); n != 0 {
 		t.Errorf("%d requests went on", n)

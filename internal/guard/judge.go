@@ -48,25 +48,33 @@ func (x *exchange) allowsMethod(name string) bool {
 
 // judge says whether a message may go on.
 func (x *exchange) judge(m *jsonrpc.Message) verdict {
-	if m.RelatedTask.Set || len(m.Params.WatchedTasks) > 0 {
-		return verdict{refusal: invalid("Unknown task")} // none was ever handed out
-	}
 	if m.Kind == jsonrpc.Result || m.Kind == jsonrpc.Failure {
-		return verdict{refusal: x.answerRefused()}
+		v := verdict{refusal: x.answerRefused()}
+		if v.refusal == nil {
+			x.ownTasks(m, &v)
+		}
+		return v
 	}
 	spec, known := methods[m.Method]
 	if !known && x.allowsMethod(m.Method) {
-		return verdict{}
-	}
-	if !known || spec.eras&x.rev.eras() == 0 || spec.kind != m.Kind {
+		spec = method{kind: m.Kind, eras: always}
+	} else if !known || spec.eras&x.rev.eras() == 0 || spec.kind != m.Kind {
 		return verdict{refusal: unknownMethod(x.rev, m.Kind, m.Method)}
 	}
-	if m.Params.Task != nil {
+	if m.Params.Task != nil && x.old != nil {
+		// Its answer comes on the stream, where nothing says which tool it would be a task of.
 		return verdict{refusal: unknownMethod(x.rev, m.Kind, m.Method+" as a task")}
 	}
 	v := x.decide(m, spec.target)
 	if v.refusal == nil {
 		v.refusal = x.openHandles(m, &v)
+	}
+	switch {
+	case v.refusal != nil:
+	case m.Kind == jsonrpc.Notification:
+		x.ownTasks(m, &v)
+	default:
+		x.openTasks(m, &v)
 	}
 	return v
 }

@@ -6,8 +6,10 @@ import "github.com/mcpgateway/caddy-mcp-gateway/internal/jsonrpc"
 type eras uint8
 
 const (
-	legacy eras = 1 << iota // with sessions: 2025-11-25 and earlier
-	modern                  // without: 2026-07-28 and later
+	early  eras = 1 << iota // 2025-06-18 and earlier
+	tasked                  // 2025-11-25, which has tasks
+	modern                  // 2026-07-28 and later, which have no sessions, and tasks of another kind
+	legacy = early | tasked
 	always = legacy | modern
 )
 
@@ -21,6 +23,7 @@ const (
 	resource         // params.uri
 	reference        // params.ref: a prompt, or a resource template
 	watches          // params.notifications.resourceSubscriptions: resources
+	aTask            // params.taskId
 )
 
 // method is what the guard knows of a method that a client may send.
@@ -55,14 +58,21 @@ var methods = map[string]method{
 	"subscriptions/listen": {kind: jsonrpc.Request, eras: modern, target: watches},
 	"logging/setLevel":     {kind: jsonrpc.Request, eras: legacy},
 
+	"tasks/get":    {kind: jsonrpc.Request, eras: tasked | modern, target: aTask, named: true},
+	"tasks/cancel": {kind: jsonrpc.Request, eras: tasked | modern, target: aTask, named: true},
+	"tasks/result": {kind: jsonrpc.Request, eras: tasked, target: aTask},
+	"tasks/list":   {kind: jsonrpc.Request, eras: tasked},
+	"tasks/update": {kind: jsonrpc.Request, eras: modern, target: aTask, named: true},
+
+	"notifications/tasks/status":       {kind: jsonrpc.Notification, eras: tasked}, // of a task that the client runs
 	"notifications/initialized":        {kind: jsonrpc.Notification, eras: legacy},
 	"notifications/cancelled":          {kind: jsonrpc.Notification, eras: always},
 	"notifications/progress":           {kind: jsonrpc.Notification, eras: legacy},
 	"notifications/roots/list_changed": {kind: jsonrpc.Notification, eras: legacy},
 }
 
-// withheld are the methods of the specification and its extensions that the guard
-// does not judge, and those that only a server sends. No policy lets them pass.
+// withheld are the methods of the specification and its extensions that only some
+// revisions have, and those that only a server sends. No policy lets them pass.
 var withheld = set(
 	"tasks/get", "tasks/list", "tasks/result", "tasks/cancel", "tasks/update",
 	"notifications/tasks/status", "notifications/tasks",
@@ -75,7 +85,11 @@ var withheld = set(
 
 // asks are the requests a server may send a client on a stream. From 2026-07-28 on
 // there are none: they travel within results.
-var asks = set("ping", "sampling/createMessage", "elicitation/create", "roots/list")
+// Those about tasks are about what the client runs for the server.
+var asks = set(
+	"ping", "sampling/createMessage", "elicitation/create", "roots/list",
+	"tasks/get", "tasks/result", "tasks/list", "tasks/cancel",
+)
 
 // tells are the notifications a server may send a client.
 var tells = set(
@@ -88,6 +102,8 @@ var tells = set(
 	"notifications/resources/list_changed",
 	"notifications/resources/updated",
 	"notifications/subscriptions/acknowledged",
+	"notifications/tasks/status",
+	"notifications/tasks",
 )
 
 func set(names ...string) map[string]bool {

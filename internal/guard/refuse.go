@@ -85,7 +85,7 @@ func hidden(v revision, kind policy.Kind, name string) *refusal {
 	case policy.Prompt:
 		r.message = "Unknown prompt: " + clip(name)
 	default:
-		if v.eras() == legacy {
+		if v.eras() != modern {
 			r.code = jsonrpc.CodeResourceNotFound
 		}
 		r.message = "Resource not found"
@@ -149,7 +149,7 @@ func (x *exchange) note(r *refusal) {
 // append appends the error response. Without an id, revision 2026-07-28 leaves the
 // member out where JSON-RPC 2.0 §5 writes null.
 func (r *refusal) append(dst, id []byte, era eras) []byte {
-	if id != nil || era == legacy {
+	if id != nil || era != modern {
 		return jsonrpc.AppendError(dst, id, r.code, r.message, r.data)
 	}
 	dst = append(dst, `{"jsonrpc":"2.0","error":{"code":`...)

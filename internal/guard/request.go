@@ -88,6 +88,9 @@ func (x *exchange) post() (id []byte, r *refusal) {
 	if id != nil {
 		x.ids = append(x.oneID[:0], id)
 	}
+	if methods[m.Method].target == tool {
+		x.tool, x.asTask = m.Params.Name.Value, m.Params.Task != nil
+	}
 	if len(v.edits) > 0 {
 		if x.body = jsonrpc.Splice(body, v.edits...); x.body == nil {
 			return id, x.unavailable(http.StatusServiceUnavailable, "a handle could not be put in its place")

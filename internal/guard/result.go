@@ -9,7 +9,8 @@ import (
 
 // resultNames are the members of a result that the guard reads, whatever request
 // it answers.
-var resultNames = jsonrpc.NewNames("tools", "prompts", "resources", "resourceTemplates", "nextCursor", "cacheScope", "ttlMs", "requestState")
+var resultNames = jsonrpc.NewNames("tools", "prompts", "resources", "resourceTemplates", "nextCursor", "cacheScope", "ttlMs", "requestState",
+	"task", "taskId", "tasks")
 
 // members of a result that were seen.
 const (
@@ -22,6 +23,9 @@ const (
 	sawTTL
 	sawState
 	sawContents
+	sawTask
+	sawTaskID
+	sawTasks
 
 	// sawOwn are what one person may see and another may not.
 	sawOwn = sawTools | sawPrompts | sawResources | sawTemplates | sawContents
@@ -52,7 +56,19 @@ func (f *filter) result() error {
 			bit = sawState
 		case "contents":
 			bit = sawContents
-		case "content", "structuredContent", "isError", "_meta", "resultType", "messages", "description":
+		case "task":
+			bit = sawTask
+		case "taskId":
+			bit = sawTaskID
+		case "tasks":
+			bit = sawTasks
+		case "_meta":
+			return f.meta(f.taskResult)
+		case "result":
+			return f.outcome()
+		case "error":
+			return f.failure()
+		case "content", "structuredContent", "isError", "resultType", "messages", "description":
 			// The members of the answers that come most often.
 		default:
 			if _, variant := resultNames.Match(name); variant {
@@ -82,12 +98,21 @@ func (f *filter) result() error {
 			f.fr.fresh = true
 			_, _, err := f.handle(purposeState)
 			return err
+		case sawTask:
+			return f.newTask()
+		case sawTaskID:
+			return f.taskResult()
+		case sawTasks:
+			return f.taskList()
 		}
 		if !f.s.skip() {
 			return errJSON
 		}
 		return nil
 	})
+	if err == nil && f.fr.foreign {
+		err = errForeignTask
+	}
 	if err == nil && f.scoped && saw&sawOwn != 0 && saw&sawScope == 0 {
 		// Revision 2026-07-28 requires it; where it is missing, the Go SDK takes "public".
 		end := f.s.i - 1
@@ -124,6 +149,7 @@ func (f *filter) ttl() error {
 	}
 	n, err := strconv.ParseFloat(string(f.s.b[start:f.s.i]), 64)
 	switch {
+	case f.ofTask:
 	case err != nil: // not a number, or one beyond all bounds
 		f.replace(start, f.s.i, []byte("0"))
 	case n > float64(f.maxTTL):

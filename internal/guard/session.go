@@ -18,6 +18,8 @@ const (
 	purposeCursor  = "mcp cursor"
 	purposeState   = "mcp request state"
 	purposeEvent   = "mcp event"
+	// Of a call that may become a task: the stream that is resumed from such an event may say so.
+	purposeTaskEvent = "mcp event of a task's call"
 )
 
 // maxHandle bounds the handles that are sealed and opened, in bytes.
@@ -103,9 +105,14 @@ func (x *exchange) openSession() *refusal {
 
 // openEvent opens the event after which a stream is to be resumed.
 func (x *exchange) openEvent() *refusal {
-	plain, refused := x.open(purposeEvent, x.claims.lastEvent.value, unknownEvent)
-	if refused != nil {
-		return refused
+	plain, err := x.openHandle(purposeTaskEvent, x.claims.lastEvent.value)
+	if err == nil {
+		x.tool, plain, x.asTask = strings.Cut(plain, "\n")
+	} else {
+		var refused *refusal
+		if plain, refused = x.open(purposeEvent, x.claims.lastEvent.value, unknownEvent); refused != nil {
+			return refused
+		}
 	}
 	var upstream string
 	x.lastEvent, upstream, _ = strings.Cut(plain, "\n")
@@ -119,6 +126,9 @@ func (x *exchange) openEvent() *refusal {
 func (x *exchange) eventFor(id string) (string, error) {
 	if x.session == "" {
 		id = x.hop.at(id)
+	}
+	if x.asTask {
+		return x.sealHandle(purposeTaskEvent, x.tool+"\n"+id)
 	}
 	return x.sealHandle(purposeEvent, id)
 }

@@ -198,6 +198,7 @@ func (s *stream) one(data []byte) []byte {
 	case answers:
 		a.x.settleID(fr.id)
 	}
+	a.x.handedTask(fr.task)
 	return out
 }
 

@@ -29,10 +29,13 @@ const metaVersion = "io.modelcontextprotocol/protocolVersion"
 
 // eras returns the kind of revision v is.
 func (v revision) eras() eras {
-	if v >= rev20260728 {
+	switch {
+	case v >= rev20260728:
 		return modern
+	case v == rev20251125:
+		return tasked
 	}
-	return legacy
+	return early
 }
 
 // batches reports whether v knows JSON-RPC batches.

@@ -53,6 +53,11 @@ type Message struct {
 	// RelatedTask is taskId of "io.modelcontextprotocol/related-task" in the
 	// _meta of params or of result (revision 2025-11-25, tasks).
 	RelatedTask Text
+
+	// OwnTasks are the ids of tasks that the client itself runs for the server,
+	// as a Result names them: its taskId, and those of its task and its tasks
+	// (revision 2025-11-25, tasks).
+	OwnTasks []Text
 }
 
 // Text is a string member and where its raw JSON token stands, quotes included:

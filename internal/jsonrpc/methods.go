@@ -77,5 +77,5 @@ var (
 	taskNames   = NewNames("taskId")
 	refNames    = NewNames("type", "name", "uri")
 	listenNames = NewNames("toolsListChanged", "promptsListChanged", "resourcesListChanged", "resourceSubscriptions", "taskIds")
-	resultNames = NewNames("_meta")
+	resultNames = NewNames("_meta", "task", "taskId", "tasks")
 )

@@ -43,17 +43,65 @@ func (p *parser) params(m *Message) error {
 	})
 }
 
-// result reads the result of an answer, of which only _meta matters.
+// result reads the result of an answer, of which only what names tasks matters.
 func (p *parser) result(m *Message) error {
 	if p.dec.PeekKind() != '{' {
 		p.refuse("result is not an object")
 	}
 	return p.object("result", resultNames, &p.refusal, nil, func(name []byte) (bool, error) {
-		if string(name) != "_meta" {
+		switch string(name) {
+		case "_meta":
+			return true, p.meta(m, nil, nil)
+		case "taskId":
+			return true, p.ownTask(m)
+		case "task":
+			return true, p.ownTaskOf(m)
+		case "tasks":
+			return true, p.ownTasks(m)
+		}
+		return false, nil
+	})
+}
+
+// ownTask reads the id of a task that the client runs.
+func (p *parser) ownTask(m *Message) error {
+	var t Text
+	if err := p.textMember("the id of a task", &p.refusal, &t); err != nil {
+		return err
+	}
+	m.OwnTasks = append(m.OwnTasks, t)
+	return nil
+}
+
+// ownTaskOf reads an object that describes such a task.
+func (p *parser) ownTaskOf(m *Message) error {
+	return p.object("a task", taskNames, &p.refusal, nil, func(name []byte) (bool, error) {
+		if string(name) != "taskId" {
 			return false, nil
 		}
-		return true, p.meta(m, nil, nil)
+		return true, p.ownTask(m)
 	})
+}
+
+// ownTasks reads a list of them.
+func (p *parser) ownTasks(m *Message) error {
+	if p.dec.PeekKind() != '[' {
+		p.refuse("tasks is not an array")
+		_, err := p.value()
+		return err
+	}
+	if _, err := p.dec.ReadToken(); err != nil {
+		return syntaxError(p.body, err)
+	}
+	for p.dec.PeekKind() != ']' {
+		if err := p.ownTaskOf(m); err != nil {
+			return err
+		}
+	}
+	if _, err := p.dec.ReadToken(); err != nil {
+		return syntaxError(p.body, err)
+	}
+	return nil
 }
 
 // meta reads the _meta of params or of a result. It means the same in every
