@@ -131,6 +131,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		MaxBody:      h.MaxBody,
 		MaxAnswer:    h.MaxAnswer,
 		MaxTTL:       time.Duration(h.app.IdentityRefresh),
+		Tasks:        &h.app.shared.tasks,
 		Observe:      h.Mode == "observe",
 		Logger:       h.logger,
 		NewRequestID: rand.Text,

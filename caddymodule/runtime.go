@@ -11,6 +11,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/guard"
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/seal"
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/store"
 	"github.com/mcpgateway/caddy-mcp-gateway/policy"
@@ -33,6 +34,8 @@ type runtime struct {
 	sealing sync.Mutex
 	keeper  seal.Keeper
 	loaded  atomic.Pointer[seal.Sealer]
+
+	tasks guard.Tasks
 }
 
 // Destruct implements caddy.Destructor. Requests of a config that is no longer used may still be finishing with what is

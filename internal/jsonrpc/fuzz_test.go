@@ -229,6 +229,7 @@ func spansHold(t *testing.T, m *Message) {
 	t.Helper()
 	p := &m.Params
 	texts := append([]Text{p.Name, p.URI, p.Cursor, p.TaskID, p.RequestState, p.RefName, p.RefURI, p.ProtocolVersion, m.RelatedTask}, p.Subscriptions...)
+	texts = append(append(texts, p.WatchedTasks...), m.OwnTasks...)
 	for _, text := range texts {
 		if !text.Set {
 			continue

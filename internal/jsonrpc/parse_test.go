@@ -30,6 +30,7 @@ var accepted = map[string]string{
 	"null for a cursor":                                   `{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"cursor":null}}`,
 	"null for params":                                     `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":null}`,
 	"null for params of an extension's method":            `{"jsonrpc":"2.0","id":1,"method":"ext/ping","params":null}`,
+	"tasks of the client's":                               `{"jsonrpc":"2.0","id":3,"result":{"taskId":"a","task":{"taskId":"b"},"tasks":[{"status":"working","taskId":"c"},{}]}}`,
 	"null for the _meta of an answer":                     `{"jsonrpc":"2.0","id":1,"result":{"_meta":null}}`,
 	"a NUL in an argument's value":                        `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","arguments":{"x":"\u0000"}}}`,
 }
@@ -108,6 +109,11 @@ func TestParseReadsWhatAMessageAsksFor(t *testing.T) {
 			is(t, "kind", m.Kind, Result)
 			is(t, "method", m.Method, "")
 			is(t, "related task", m.RelatedTask.Value, "t")
+		}},
+		{"tasks of the client's", func(t *testing.T, m *Message) {
+			is(t, "tasks", len(m.OwnTasks), 3)
+			is(t, "third", m.OwnTasks[2].Value, "c")
+			is(t, "third's token", string(m.Raw[m.OwnTasks[2].Start:m.OwnTasks[2].End]), `"c"`)
 		}},
 		{"failure", func(t *testing.T, m *Message) {
 			is(t, "kind", m.Kind, Failure)

@@ -78,6 +78,8 @@ var ambiguous = map[string]struct{ body, reason string }{
 	"variant in _meta of any method":      {`{"jsonrpc":"2.0","id":1,"method":"ext/x","params":{"_meta":{"IO.modelcontextprotocol/protocolVersion":"2026-07-28"}}}`, "another spelling"},
 	"variant in ref":                      {`{"jsonrpc":"2.0","id":1,"method":"completion/complete","params":{"ref":{"type":"ref/prompt","name":"a","Name":"b"}}}`, "another spelling"},
 	"variant in notifications":            {`{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen","params":{"notifications":{"ResourceSubscriptions":["a:b"]}}}`, "another spelling"},
+	"variant of a client's task":          {`{"jsonrpc":"2.0","id":1,"result":{"Task":{"taskId":"t"}}}`, "another spelling"},
+	"variant in a client's task":          {`{"jsonrpc":"2.0","id":1,"result":{"tasks":[{"taskid":"t"}]}}`, "another spelling"},
 	"variant in the related task":         {`{"jsonrpc":"2.0","id":1,"result":{"_meta":{"io.modelcontextprotocol/related-task":{"taskid":"t"}}}}`, "another spelling"},
 	"variant in a result":                 {`{"jsonrpc":"2.0","id":1,"result":{"_Meta":{}}}`, "another spelling"},
 	"NUL after a name":                    {call(`"name":"denied\u0000allowed"`), "control"},
