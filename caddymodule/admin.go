@@ -19,6 +19,7 @@ func init() { caddy.RegisterModule(adminAPI{}) }
 //	GET    /mcp_gateway/grants       what people have granted agents
 //	GET    /mcp_gateway/grants/<id>
 //	DELETE /mcp_gateway/grants/<id>  ends a grant, and the streams opened under it
+//	POST   /mcp_gateway/keys/rotate  begins the use of a new key for access tokens
 //
 // Its routes are set up before the apps of a config are, so every request asks the app that runs at that time.
 type adminAPI struct{}
@@ -35,6 +36,7 @@ func (adminAPI) Routes() []caddy.AdminRoute {
 		{Pattern: "GET /mcp_gateway/grants", Handler: adminHandler(listGrants)},
 		{Pattern: "GET /mcp_gateway/grants/{id}", Handler: adminHandler(getGrant)},
 		{Pattern: "DELETE /mcp_gateway/grants/{id}", Handler: adminHandler(revokeGrant)},
+		{Pattern: "POST /mcp_gateway/keys/rotate", Handler: adminHandler(rotateKeys)},
 	}
 }
 

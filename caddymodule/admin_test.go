@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
@@ -14,13 +15,19 @@ import (
 // admin asks the admin API, without a listener.
 func admin(t *testing.T, method, path string) (*httptest.ResponseRecorder, error) {
 	t.Helper()
+	return adminPost(t, method, path, "")
+}
+
+// adminPost is admin with a body.
+func adminPost(t *testing.T, method, path, body string) (*httptest.ResponseRecorder, error) {
+	t.Helper()
 	mux := http.NewServeMux()
 	var failed error
 	for _, route := range (adminAPI{}).Routes() {
 		mux.HandleFunc(route.Pattern, func(w http.ResponseWriter, r *http.Request) { failed = route.Handler.ServeHTTP(w, r) })
 	}
 	w := httptest.NewRecorder()
-	mux.ServeHTTP(w, httptest.NewRequest(method, path, nil))
+	mux.ServeHTTP(w, httptest.NewRequest(method, path, strings.NewReader(body)))
 	return w, failed
 }
 
@@ -71,5 +78,32 @@ func TestAdminListsAndRevokesGrants(t *testing.T) {
 	}
 	if w, _ := admin(t, http.MethodPost, "/mcp_gateway/grants"); w.Code != http.StatusMethodNotAllowed {
 		t.Errorf("POST: %d", w.Code)
+	}
+}
+
+func TestAdminRotatesTheKeys(t *testing.T) {
+	g := startGateway(t, gatewayConfig{Site: mount("/mcp", newUpstream(t))})
+	token := g.token("/mcp")
+	for _, tt := range []struct {
+		body string
+		keys int
+	}{{"", 2}, {`{"compromised":false}`, 2}, {`{"compromised":true}`, 1}} {
+		w, err := adminPost(t, http.MethodPost, "/mcp_gateway/keys/rotate", tt.body)
+		var keys []adminKey
+		if err != nil || json.Unmarshal(w.Body.Bytes(), &keys) != nil || len(keys) != tt.keys || keys[0].ID == "" || keys[0].From.IsZero() {
+			t.Fatalf("%s: %v %s", tt.body, err, w.Body)
+		}
+		if res, _ := g.call("/mcp", "tools/list", "{}"); (res.StatusCode == http.StatusOK) != (tt.keys == 2) {
+			t.Errorf("%s: a token from before is answered with %s", tt.body, res.Status)
+		}
+	}
+	if res, _ := g.call("/mcp", "tools/list", "{}"); res.StatusCode != http.StatusUnauthorized || token == "" {
+		t.Error(res.Status)
+	}
+	for _, body := range []string{"[]", `{"compromise":true}`, `{"compromised":"yes"}`, "x"} {
+		var refused caddy.APIError
+		if _, err := adminPost(t, http.MethodPost, "/mcp_gateway/keys/rotate", body); !errors.As(err, &refused) || refused.HTTPStatus != http.StatusBadRequest {
+			t.Errorf("%s: %v", body, err)
+		}
 	}
 }

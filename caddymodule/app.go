@@ -60,6 +60,10 @@ type App struct {
 	// lose answers. Default: 2m.
 	RefreshGrace caddy.Duration `json:"refresh_grace,omitempty"`
 
+	// How long a key signs access tokens before the next one does. That one is published an hour earlier, and the old one stays
+	// until the last token signed with it has expired. Default: 30d, at least 2h.
+	KeyRotation caddy.Duration `json:"key_rotation,omitempty"`
+
 	// How old a person's roles may be before the identity provider is asked again. Default: 5m.
 	IdentityRefresh caddy.Duration `json:"identity_refresh,omitempty"`
 
@@ -165,6 +169,7 @@ func (app *App) Provision(ctx caddy.Context) error {
 		AccessTTL:       time.Duration(app.AccessTokenTTL),
 		RefreshTTL:      time.Duration(app.RefreshTokenTTL),
 		RefreshGrace:    time.Duration(app.RefreshGrace),
+		KeyRotation:     time.Duration(app.KeyRotation),
 		IdentityRefresh: time.Duration(app.IdentityRefresh),
 		MaxStale:        time.Duration(app.IdentityMaxStale),
 		Abilities:       app.abilities,

@@ -37,6 +37,7 @@ func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 //	    access_token_ttl  <duration>
 //	    refresh_token_ttl <duration>
 //	    refresh_grace     <duration>
+//	    key_rotation      <duration>
 //	    identity_refresh  <duration> {
 //	        max_stale <duration>
 //	    }
@@ -85,6 +86,7 @@ func (r *appReader) options() options {
 		"access_token_ttl":  duration(&app.AccessTokenTTL),
 		"refresh_token_ttl": duration(&app.RefreshTokenTTL),
 		"refresh_grace":     duration(&app.RefreshGrace),
+		"key_rotation":      duration(&app.KeyRotation),
 		"identity_refresh": func(d *caddyfile.Dispenser) error {
 			if err := duration(&app.IdentityRefresh)(d); err != nil {
 				return err

@@ -14,6 +14,7 @@ const (
 	defaultAccessTTL       = time.Hour
 	defaultRefreshTTL      = 30 * 24 * time.Hour
 	defaultRefreshGrace    = 2 * time.Minute
+	defaultKeyRotation     = 30 * 24 * time.Hour
 	defaultIdentityRefresh = 5 * time.Minute
 	defaultMaxStale        = time.Hour
 )
@@ -27,6 +28,7 @@ func (app *App) setDefaults() {
 		{&app.AccessTokenTTL, defaultAccessTTL},
 		{&app.RefreshTokenTTL, defaultRefreshTTL},
 		{&app.RefreshGrace, defaultRefreshGrace},
+		{&app.KeyRotation, defaultKeyRotation},
 		{&app.IdentityRefresh, defaultIdentityRefresh},
 		{&app.IdentityMaxStale, max(defaultMaxStale, time.Duration(app.IdentityRefresh))},
 	} {
@@ -83,6 +85,7 @@ func (app *App) check() error {
 		"access_token_ttl":   app.AccessTokenTTL,
 		"refresh_token_ttl":  app.RefreshTokenTTL,
 		"refresh_grace":      app.RefreshGrace,
+		"key_rotation":       app.KeyRotation,
 		"identity_refresh":   app.IdentityRefresh,
 		"identity_max_stale": app.IdentityMaxStale,
 	} {

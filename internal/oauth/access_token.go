@@ -51,7 +51,7 @@ func (s *Server) newAccessToken(ctx context.Context, grantID, clientID, resource
 	if err != nil {
 		return "", err
 	}
-	signed, err := keys.signer.Sign(payload)
+	signed, err := keys.signer(now).Sign(payload)
 	if err != nil {
 		return "", err
 	}

@@ -145,6 +145,16 @@ func (c *cache) prune(now time.Time) {
 	}
 }
 
+// dropTokens has all tokens checked anew.
+func (c *cache) dropTokens() {
+	for i := range c.tokens {
+		shard := &c.tokens[i]
+		shard.Lock()
+		clear(shard.m)
+		shard.Unlock()
+	}
+}
+
 // forget drops the state, and keeps a reading under way from bringing back an older one.
 func (g *cachedGrant) forget() {
 	g.mu.Lock()

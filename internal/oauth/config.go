@@ -98,6 +98,8 @@ type Config struct {
 	// RefreshGrace is how long the previous generation of a refresh token goes on working after a
 	// token of the next one was used. Default 2 minutes.
 	RefreshGrace time.Duration
+	// KeyRotation is how long a key signs access tokens before the next one does. Default 30 days, at least 2 hours.
+	KeyRotation time.Duration
 	// IdentityRefresh is the age at which a person's roles are read anew. Default 5 minutes.
 	IdentityRefresh time.Duration
 	// MaxStale is how long roles may be served from memory while the identity provider is down.
@@ -144,6 +146,7 @@ func (c *Config) prepare() (*url.URL, error) {
 		{&c.AccessTTL, time.Hour},
 		{&c.RefreshTTL, 30 * 24 * time.Hour},
 		{&c.RefreshGrace, 2 * time.Minute},
+		{&c.KeyRotation, 30 * 24 * time.Hour},
 		{&c.IdentityRefresh, 5 * time.Minute},
 		{&c.MaxStale, time.Hour},
 	} {
@@ -159,6 +162,9 @@ func (c *Config) prepare() (*url.URL, error) {
 	}
 	if c.RefreshTTL < c.AccessTTL {
 		return nil, fmt.Errorf("oauth: refresh tokens have to live as long as access tokens (%v) or longer, not %v", c.AccessTTL, c.RefreshTTL)
+	}
+	if c.KeyRotation < 2*keyLead {
+		return nil, fmt.Errorf("oauth: a key has to sign for %v or longer, not %v: the next one is published %v before it is used", 2*keyLead, c.KeyRotation, keyLead)
 	}
 	c.MaxStale = max(c.MaxStale, c.IdentityRefresh)
 	if c.Now == nil {

@@ -19,8 +19,7 @@ import (
 // purposeToken keeps pairwise subjects apart from whatever else might be made with the same secret.
 const purposeToken = "oauth-pairwise"
 
-// keySet is what is kept: the keys that access tokens may be signed with, newest first, and the secret that pairwise
-// subjects are made with.
+// keySet is what is kept: the keys of access tokens, newest first, and the secret that pairwise subjects are made with.
 type keySet struct {
 	Keys     []storedKey `json:"keys"`
 	Pairwise []byte      `json:"pairwise"`
@@ -30,12 +29,16 @@ type keySet struct {
 type storedKey struct {
 	ID      string    `json:"kid"`
 	Created time.Time `json:"created"`
-	PKCS8   []byte    `json:"pkcs8"`
+	// From is when it begins to sign, having been published since it was created.
+	From time.Time `json:"from"`
+	// TTL is the longest that a token signed with it may live.
+	TTL   time.Duration `json:"ttl"`
+	PKCS8 []byte        `json:"pkcs8"`
 }
 
 // signingKeys are the keys in use.
 type signingKeys struct {
-	signer   jose.Signer
+	signers  []timedSigner // newest first
 	public   map[string]*ecdsa.PublicKey
 	jwks     []byte
 	pairwise []byte
@@ -43,58 +46,83 @@ type signingKeys struct {
 	sealed []byte
 }
 
-// newKeySet makes a set with one key.
-func newKeySet(now time.Time) ([]byte, error) {
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+// timedSigner signs from a time on.
+type timedSigner struct {
+	jose.Signer
+	from time.Time
+}
+
+// newKeySet makes a set with one key, which signs at once.
+func newKeySet(now time.Time, ttl time.Duration) (*keySet, error) {
+	key, err := newKey(now, now, ttl)
 	if err != nil {
 		return nil, err
+	}
+	return &keySet{Keys: []storedKey{key}, Pairwise: randomBytes(32)}, nil
+}
+
+// newKey makes a key.
+func newKey(now, from time.Time, ttl time.Duration) (storedKey, error) {
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return storedKey{}, err
 	}
 	der, err := x509.MarshalPKCS8PrivateKey(private)
 	if err != nil {
-		return nil, err
+		return storedKey{}, err
 	}
 	thumb, err := (&jose.JSONWebKey{Key: private.Public()}).Thumbprint(cryptoSHA256)
 	if err != nil {
-		return nil, err
+		return storedKey{}, err
 	}
-	set := keySet{
-		Keys:     []storedKey{{ID: base64.RawURLEncoding.EncodeToString(thumb), Created: now.UTC(), PKCS8: der}},
-		Pairwise: randomBytes(32),
-	}
-	return json.Marshal(set)
+	return storedKey{ID: base64.RawURLEncoding.EncodeToString(thumb), Created: now.UTC(), From: from.UTC(), TTL: ttl, PKCS8: der}, nil
 }
 
-// parseKeySet makes the keys ready for use.
-func parseKeySet(plain []byte) (*signingKeys, error) {
-	var set keySet
-	if err := json.Unmarshal(plain, &set); err != nil {
+// decodeKeySet reads a set.
+func decodeKeySet(plain []byte) (*keySet, error) {
+	set := new(keySet)
+	if err := json.Unmarshal(plain, set); err != nil {
 		return nil, err
 	}
 	if len(set.Keys) == 0 || len(set.Pairwise) < 32 {
 		return nil, errors.New("the key record is incomplete")
 	}
+	return set, nil
+}
+
+// ready makes the keys ready for use.
+func (set *keySet) ready() (*signingKeys, error) {
 	keys := &signingKeys{public: make(map[string]*ecdsa.PublicKey), pairwise: set.Pairwise}
 	var published jose.JSONWebKeySet
-	for i, stored := range set.Keys {
+	for _, stored := range set.Keys {
 		private, err := parsePrivateKey(stored.PKCS8)
 		if err != nil {
 			return nil, err
 		}
-		if i == 0 {
-			keys.signer, err = jose.NewSigner(
-				jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: private, KeyID: stored.ID}},
-				(&jose.SignerOptions{}).WithType(accessTokenType),
-			)
-			if err != nil {
-				return nil, err
-			}
+		signer, err := jose.NewSigner(
+			jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: private, KeyID: stored.ID}},
+			(&jose.SignerOptions{}).WithType(accessTokenType),
+		)
+		if err != nil {
+			return nil, err
 		}
+		keys.signers = append(keys.signers, timedSigner{signer, stored.From})
 		keys.public[stored.ID] = &private.PublicKey
 		published.Keys = append(published.Keys, jose.JSONWebKey{Key: &private.PublicKey, KeyID: stored.ID, Algorithm: string(jose.ES256), Use: "sig"})
 	}
 	var err error
 	keys.jwks, err = json.Marshal(published)
 	return keys, err
+}
+
+// signer is the newest of the keys that may sign. If none may yet, a clock was wrong, and the oldest does.
+func (k *signingKeys) signer(now time.Time) jose.Signer {
+	for _, signer := range k.signers {
+		if !now.Before(signer.from) {
+			return signer
+		}
+	}
+	return k.signers[len(k.signers)-1]
 }
 
 // parsePrivateKey reads a key of ES256.

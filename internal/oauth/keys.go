@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"crypto/ecdsa"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -22,8 +24,12 @@ const (
 	purposeKey = "oauth-key"
 )
 
-// keyReload is how long a node waits between two looks for a key that it does not know.
-const keyReload = 5 * time.Second
+const (
+	// keyReload is how long a node waits between two looks for a key that it does not know.
+	keyReload = 5 * time.Second
+	// keyReread is how long a node signs without a look for what other nodes have done to the keys.
+	keyReread = time.Minute
+)
 
 var (
 	// errUnknownKey says that no key of ours has this kid.
@@ -35,39 +41,50 @@ var (
 // keyring loads the keys on first use, and makes them if there are none: never while a configuration is only checked.
 type keyring struct {
 	server *Server
+	keys   atomic.Pointer[signingKeys] // nil: not known yet
 
 	mu     sync.Mutex
-	keys   *signingKeys
 	looked time.Time
 	// failed is why the last look could not be taken; told is set once the log has it that another look won't help.
 	failed error
 	told   bool
 }
 
-// current returns the keys, without a look into the store once they are known.
+// current returns the keys to sign with. Once they are known, the store is looked into from time to time, and can't keep anybody from
+// signing.
 func (k *keyring) current(ctx context.Context) (*signingKeys, error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.keys != nil {
-		return k.keys, nil
+	if keys := k.keys.Load(); keys != nil && !k.mu.TryLock() {
+		return keys, nil // somebody is looking
+	} else if keys == nil {
+		k.mu.Lock()
 	}
-	return k.load(ctx)
+	defer k.mu.Unlock()
+	if k.keys.Load() == nil {
+		return k.load(ctx)
+	}
+	if k.server.now().Sub(k.looked).Abs() >= keyReread {
+		k.look(ctx)
+	}
+	return k.keys.Load(), nil
 }
 
 // verifier returns the public key with this kid. One that is not known may have been made by another node since, so the
 // store is asked again, but not for every made-up kid.
 func (k *keyring) verifier(ctx context.Context, kid string) (*ecdsa.PublicKey, error) {
+	if keys := k.keys.Load(); keys != nil && keys.public[kid] != nil {
+		return keys.public[kid], nil
+	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.keys == nil {
+	if k.keys.Load() == nil {
 		if _, err := k.load(ctx); err != nil {
 			return nil, err
 		}
 	}
-	if k.keys.public[kid] == nil && k.server.now().Sub(k.looked) >= keyReload {
+	if k.keys.Load().public[kid] == nil && k.server.now().Sub(k.looked).Abs() >= keyReload {
 		k.look(ctx)
 	}
-	if pub := k.keys.public[kid]; pub != nil {
+	if pub := k.keys.Load().public[kid]; pub != nil {
 		return pub, nil
 	}
 	if k.failed != nil {
@@ -80,7 +97,7 @@ func (k *keyring) verifier(ctx context.Context, kid string) (*ecdsa.PublicKey, e
 func (k *keyring) keep(ctx context.Context) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.keys != nil {
+	if k.keys.Load() != nil {
 		k.look(ctx)
 	}
 }
@@ -102,7 +119,7 @@ func (k *keyring) look(ctx context.Context) {
 	k.told = useless
 }
 
-// load reads the record, or makes it. The caller holds the lock.
+// load reads the record, or makes it, and sees to it that it has the keys that are due. The caller holds the lock.
 func (k *keyring) load(ctx context.Context) (*signingKeys, error) {
 	s := k.server
 	sealer, err := s.cfg.Sealer(ctx)
@@ -116,24 +133,66 @@ func (k *keyring) load(ctx context.Context) (*signingKeys, error) {
 	if err != nil {
 		return nil, fmt.Errorf("oauth: signing keys: %w", err)
 	}
-	plain, err := sealer.Open(purposeKey, keyRecord, string(sealed))
+	set, err := openKeySet(sealer, sealed)
 	if err != nil {
-		return nil, fmt.Errorf("%w: they were encrypted with another root secret than this process has: %w", errKeyRecord, err)
+		return nil, err
 	}
-	keys, err := parseKeySet(plain)
+	due := set.clone()
+	if changed, err := due.advance(s.now(), s.cfg.KeyRotation, s.cfg.AccessTTL); err != nil || changed {
+		if err == nil {
+			due, sealed, err = k.change(ctx, sealer, func(set *keySet) (bool, error) {
+				return set.advance(s.now(), s.cfg.KeyRotation, s.cfg.AccessTTL)
+			})
+		}
+		if err != nil {
+			// Those that are there are good for longer.
+			s.log.Warn("the signing keys could not be rotated; it will be tried again", zap.Error(err))
+		} else {
+			set = due
+		}
+	}
+	return k.use(set, sealed)
+}
+
+// use puts a set into use. Tokens that were found good with a key that has gone are checked anew. The caller holds the lock.
+func (k *keyring) use(set *keySet, sealed []byte) (*signingKeys, error) {
+	keys, err := set.ready()
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errKeyRecord, err)
 	}
 	keys.sealed = bytes.Clone(sealed)
-	k.keys, k.looked = keys, s.now()
+	before := k.keys.Swap(keys)
+	k.looked = k.server.now()
+	if before != nil {
+		for id := range before.public {
+			if keys.public[id] == nil {
+				k.server.cache.dropTokens()
+				break
+			}
+		}
+	}
 	return keys, nil
+}
+
+// openKeySet unseals a record.
+func openKeySet(sealer *seal.Sealer, sealed []byte) (*keySet, error) {
+	plain, err := sealer.Open(purposeKey, keyRecord, string(sealed))
+	if err != nil {
+		return nil, fmt.Errorf("%w: they were encrypted with another root secret than this process has: %w", errKeyRecord, err)
+	}
+	set, err := decodeKeySet(plain)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errKeyRecord, err)
+	}
+	return set, nil
 }
 
 // makeRecord keeps a record where there is none, and returns it: that of the keys in use, if it was lost, and else new keys. If
 // another node was faster, it is that one's.
 func (k *keyring) makeRecord(ctx context.Context, sealer *seal.Sealer) ([]byte, error) {
 	s := k.server
-	if k.keys != nil {
+	inUse := k.keys.Load()
+	if inUse != nil {
 		// The record is of no use without the secret that it is sealed with, which is gone too if all of the storage is.
 		if err := sealer.Keep(ctx, s.cfg.Store); errors.Is(err, seal.ErrForeign) {
 			return nil, fmt.Errorf("%w: %w", errKeyRecord, err)
@@ -147,11 +206,15 @@ func (k *keyring) makeRecord(ctx context.Context, sealer *seal.Sealer) ([]byte, 
 			sealed = append([]byte(nil), old...)
 			return old, time.Time{}, nil
 		}
-		if k.keys != nil {
-			sealed = k.keys.sealed
+		if inUse != nil {
+			sealed = inUse.sealed
 			return sealed, time.Time{}, nil
 		}
-		plain, err := newKeySet(s.now())
+		set, err := newKeySet(s.now(), s.cfg.AccessTTL)
+		if err != nil {
+			return nil, time.Time{}, err
+		}
+		plain, err := json.Marshal(set)
 		if err != nil {
 			return nil, time.Time{}, err
 		}
