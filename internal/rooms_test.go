@@ -20,6 +20,7 @@ var rooms = map[string][]string{
 	"audit":    {},
 	"catalog":  {},
 	"guard":    {},
+	"hostile":  {}, // what tests attack with
 	"identity": {"local", "oidc", "workos"},
 	"jsonrpc":  {},
 	"oauth":    {},
@@ -41,7 +42,7 @@ var (
 		"internal/pages", "internal/seal", "internal/sse", "internal/store",
 	}
 	// testOnly are what tests are made with.
-	testOnly = []string{"internal/peers", "internal/store/storetest"}
+	testOnly = []string{"internal/hostile", "internal/peers", "internal/store/storetest"}
 	// libraries are all that these rooms know besides the standard library.
 	libraries = map[string][]string{
 		"policy":           {"go.yaml.in/yaml/v3"},

@@ -1,98 +1,175 @@
 package guard
 
-import "strings"
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
 
-// leak is a way to have the name of a hidden entry reach the client. The message
-// answers the request with id 1.
-type leak struct {
-	name    string
-	message string
-	shown   string // what must reach the client all the same; empty if the message may be refused
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/hostile"
+)
+
+// fewestAnswers is how many answers there are at least: the matrix does not shrink unnoticed.
+const fewestAnswers = 7_000
+
+// way is how a message of the server's comes to the client.
+type way struct {
+	name   string
+	only   func(rev string) bool // nil: in every revision
+	method string
+	target string
+	header map[string]string
+	body   func(rev string) (method, body string) // of a POST
+	write  func(message string) (kind, text string)
+	size   int // of the pieces it is written in
 }
 
-const shownTool = `{"name":"shown_lamp","description":"d"}`
+const inOne = 1 << 30
 
-// tools makes the answer to tools/list, given its entries.
-func tools(entries string) string {
-	return `{"jsonrpc":"2.0","id":1,"result":{"tools":[` + entries + `]}}`
+func asJSON(message string) (kind, text string) { return typeJSON, message }
+func asEvent(message string) (kind, text string) {
+	return typeStream, ": hello\n\nevent: message\n" + dataLines(message) + "\n"
 }
 
-var leaks = []leak{
-	{"a hidden tool", tools(shownTool + `,{"name":"hidden_vault"}`), shownTool},
-	{"a hidden tool alone", tools(`{"name":"hidden_vault"}`), `"tools":[]`},
-	{"hidden tools around one", tools(`{"name":"hidden_vault"}, ` + shownTool + ` ,{"name":"hidden_vault"},{"name":"hidden_vault2"}`), shownTool},
-	{"a hidden prompt", `{"jsonrpc":"2.0","id":1,"result":{"prompts":[{"name":"shown_a"},{"name":"hidden_vault"}]}}`, `{"name":"shown_a"}`},
-	{"a hidden resource", `{"jsonrpc":"2.0","id":1,"result":{"resources":[{"uri":"docs://shown/a","name":"a"},{"uri":"docs://hidden_vault/a","name":"b"}]}}`, `docs://shown/a`},
-	{"a resource that borrows a shown name", `{"jsonrpc":"2.0","id":1,"result":{"resources":[{"name":"shown_a","uri":"docs://hidden_vault/a"}]}}`, `"resources":[]`},
-	{"a hidden template", `{"jsonrpc":"2.0","id":1,"result":{"resourceTemplates":[{"uriTemplate":"docs://shown/{a}","name":"a"},{"uriTemplate":"docs://hidden_vault/{a}","name":"b"}]}}`, `docs://shown/{a}`},
-	{"four lists at once", `{"jsonrpc":"2.0","id":1,"result":{"prompts":[{"name":"hidden_vault"}],"resources":[{"uri":"docs://hidden_vault/a"}],"resourceTemplates":[{"uriTemplate":"docs://hidden_vault/{a}"}],"tools":[` + shownTool + `,{"name":"hidden_vault"}]}}`, shownTool},
-	{"a list where the result has more", `{"jsonrpc":"2.0","id":1,"result":{"content":[],"tools":[{"name":"hidden_vault"}],"isError":false}}`, `"content":[]`},
-	{"the result before the rest", `{"result":{"tools":[{"name":"hidden_vault"},` + shownTool + `]},"id":1,"jsonrpc":"2.0"}`, shownTool},
-	{"an escaped name", tools(`{"name":"hidden\u005fvault"},` + shownTool), shownTool},
-	{"an escaped member", tools(`{"n\u0061me":"hidden_vault"},` + shownTool), shownTool},
-	{"an escaped list", `{"jsonrpc":"2.0","id":1,"result":{"t\u006fols":[{"name":"hidden_vault"},` + shownTool + `]}}`, shownTool},
-	{"white space everywhere", "{ \"jsonrpc\" : \"2.0\" ,\r\n\t\"id\" : 1 , \"result\" : { \"tools\" : [ { \"name\" : \"hidden_vault\" } , " + shownTool + " ] } }", shownTool},
-	{"two names, the first shown", tools(`{"name":"shown_a","name":"hidden_vault"},` + shownTool), shownTool},
-	{"two names, the first hidden", tools(`{"name":"hidden_vault","name":"shown_a"},` + shownTool), shownTool},
-	{"two names, one escaped", tools(`{"name":"shown_a","nam\u0065":"hidden_vault"},` + shownTool), shownTool},
-	{"a name in another case", tools(`{"name":"shown_a","Name":"hidden_vault"},` + shownTool), shownTool},
-	{"a member twice in an entry", tools(`{"name":"shown_a","title":"a","title":"hidden_vault"},` + shownTool), shownTool},
-	{"no name but a title", tools(`{"title":"hidden_vault"},` + shownTool), shownTool},
-	{"a name that is a number", tools(`{"name":7,"title":"hidden_vault"},` + shownTool), shownTool},
-	{"a name that is an object", tools(`{"name":{"name":"hidden_vault"}},` + shownTool), shownTool},
-	{"a name that is a list", tools(`{"name":["hidden_vault"]},` + shownTool), shownTool},
-	{"an empty name", tools(`{"name":"","title":"hidden_vault"},` + shownTool), shownTool},
-	{"a NUL after a shown name", tools(`{"name":"shown_a\u0000hidden_vault"},` + shownTool), shownTool},
-	{"an entry that is a string", tools(`"hidden_vault",` + shownTool), shownTool},
-	{"an entry that is a list", tools(`[{"name":"hidden_vault"}],` + shownTool), shownTool},
-	{"an entry that is null", tools(`null,{"name":"hidden_vault"},` + shownTool), shownTool},
-	{"a list that is an object", `{"jsonrpc":"2.0","id":1,"result":{"tools":{"hidden_vault":{}}}}`, ""},
-	{"a list that is a string", `{"jsonrpc":"2.0","id":1,"result":{"tools":"hidden_vault"}}`, ""},
-	{"a list twice", `{"jsonrpc":"2.0","id":1,"result":{"tools":[],"tools":[{"name":"hidden_vault"}]}}`, ""},
-	{"a list in another case", `{"jsonrpc":"2.0","id":1,"result":{"Tools":[{"name":"hidden_vault"}]}}`, ""},
-	{"a list with a long s", `{"jsonrpc":"2.0","id":1,"result":{"toolſ":[{"name":"hidden_vault"}]}}`, ""},
-	{"a list in snake case", `{"jsonrpc":"2.0","id":1,"result":{"resource_templates":[{"uriTemplate":"docs://hidden_vault/{a}"}]}}`, ""},
-	{"two results", `{"jsonrpc":"2.0","id":1,"result":{},"result":{"tools":[{"name":"hidden_vault"}]}}`, ""},
-	{"a result in another case", `{"jsonrpc":"2.0","id":1,"result":{},"Result":{"tools":[{"name":"hidden_vault"}]}}`, ""},
-	{"a method and a result", `{"jsonrpc":"2.0","id":1,"method":"ping","result":{"tools":[{"name":"hidden_vault"}]}}`, ""},
-	{"a notification with a result", `{"jsonrpc":"2.0","method":"notifications/message","result":{"tools":[{"name":"hidden_vault"}]}}`, ""},
-	{"a result and an error", `{"jsonrpc":"2.0","id":1,"error":{"code":1,"message":"m"},"result":{"tools":[{"name":"hidden_vault"}]}}`, ""},
-	{"params beside a result", `{"jsonrpc":"2.0","id":1,"result":{},"params":{"tools":[{"name":"hidden_vault"}]}}`, ""},
-	{"a list in a notification", `{"jsonrpc":"2.0","method":"notifications/tools/list_changed","params":{"tools":[{"name":"hidden_vault"}]}}`, ""},
-	{"a list in an error", `{"jsonrpc":"2.0","id":1,"error":{"code":-32603,"message":"m","data":{"tools":[{"name":"hidden_vault"}]}}}`, ""},
-	{"a list deep in an error", `{"jsonrpc":"2.0","id":1,"error":{"code":-32603,"message":"m","data":{"result":{"tools":[{"name":"hidden_vault"}]}}}}`, ""},
-	{"a list in an array in an error", `{"jsonrpc":"2.0","id":1,"error":{"code":-32603,"message":"m","data":[1,[{"tools": [ {"name":"hidden_vault"}]}]]}}`, ""},
-	{"a list in snake case in an error", `{"jsonrpc":"2.0","id":1,"error":{"code":-32603,"message":"m","data":{"resource_templates":[{"uriTemplate":"docs://hidden_vault/{a}"}]}}}`, ""},
-	{"a list beside an error's data", `{"jsonrpc":"2.0","id":1,"error":{"code":-32603,"message":"m","tools":[{"name":"hidden_vault"}]}}`, ""},
-	{"a result in an error", `{"jsonrpc":"2.0","id":1,"error":{"code":-32603,"message":"m","result":{"tools":[{"name":"hidden_vault"}]}}}`, ""},
-	{"a list for a message", `{"jsonrpc":"2.0","id":1,"error":{"code":-32603,"message":{"tools":[{"name":"hidden_vault"}]}}}`, ""},
-	{"an error's data nested too deep", `{"jsonrpc":"2.0","id":1,"error":{"code":-32603,"message":"m","data":` + strings.Repeat(`{"a":[`, 300) + `{"tools":[{"name":"hidden_vault"}]}` + strings.Repeat(`]}`, 300) + `}}`, ""},
-	{"a list beside the result", `{"jsonrpc":"2.0","id":1,"result":{},"tools":[{"name":"hidden_vault"}]}`, ""},
-	{"a result that is a list", `{"jsonrpc":"2.0","id":1,"result":[{"tools":[{"name":"hidden_vault"}]}]}`, ""},
-	{"a result that is a string", `{"jsonrpc":"2.0","id":1,"result":"hidden_vault"}`, ""},
-	{"an array of messages", `[` + tools(`{"name":"hidden_vault"}`) + `]`, ""},
-	{"two messages", tools(shownTool) + tools(`{"name":"hidden_vault"}`), ""},
-	{"a byte order mark", "\ufeff" + tools(`{"name":"hidden_vault"}`), ""},
-	{"bad UTF-8", tools("{\"name\":\"shown_a\",\"description\":\"\xff\"},{\"name\":\"hidden_vault\"}"), ""},
-	{"half a surrogate pair in a name", tools(`{"name":"\ud800hidden_vault"}`), ""},
-	{"a control character", tools("{\"name\":\"hidden_vault\n\"}"), ""},
-	{"a comment", tools(`/*{"name":"hidden_vault"}*/`), ""},
-	{"single quotes", tools(`{'name':'hidden_vault'}`), ""},
-	{"a comma too many", tools(`{"name":"hidden_vault"},`), ""},
-	{"cut off", strings.TrimSuffix(tools(`{"name":"hidden_vault"}`), "]}}"), ""},
-	{"not JSON", `hidden_vault`, ""},
-	{"HTML", `<p>hidden_vault</p>`, ""},
-	{"a response to another request", strings.Replace(tools(`{"name":"hidden_vault"}`), `"id":1`, `"id":2`, 1), ""},
-	{"a request with the id that is awaited", `{"jsonrpc":"2.0","id":1,"method":"hidden_vault"}`, ""},
-	{"a response to nobody", strings.Replace(tools(`{"name":"hidden_vault"}`), `"id":1`, `"id":null`, 1), ""},
-	{"a cursor that holds a name", `{"jsonrpc":"2.0","id":1,"result":{"tools":[` + shownTool + `],"nextCursor":"after:hidden_vault"}}`, shownTool},
-	{"a cursor that is no string", `{"jsonrpc":"2.0","id":1,"result":{"tools":[],"nextCursor":{"after":"hidden_vault"}}}`, ""},
-	{"a cursor in another case", `{"jsonrpc":"2.0","id":1,"result":{"tools":[],"NextCursor":"hidden_vault"}}`, ""},
-	{"request state that holds a name", `{"jsonrpc":"2.0","id":1,"result":{"resultType":"input_required","requestState":"hidden_vault"}}`, `input_required`},
-	{"an update of a hidden resource", `{"jsonrpc":"2.0","method":"notifications/resources/updated","params":{"uri":"docs://hidden_vault/a"}}`, ""},
-	{"an update with two uris", `{"jsonrpc":"2.0","method":"notifications/resources/updated","params":{"uri":"docs://shown/a","uri":"docs://hidden_vault/a"}}`, ""},
-	{"an update with a uri in another case", `{"jsonrpc":"2.0","method":"notifications/resources/updated","params":{"uri":"docs://shown/a","URI":"docs://hidden_vault/a"}}`, ""},
-	{"a notification nobody knows", `{"jsonrpc":"2.0","method":"notifications/hidden_vault","params":{}}`, ""},
-	{"a request nobody knows", `{"jsonrpc":"2.0","id":9,"method":"hidden_vault","params":{}}`, ""},
-	{"a task's state", `{"jsonrpc":"2.0","method":"notifications/tasks/status","params":{"taskId":"hidden_vault"}}`, ""},
+// asLines is an event whose data is cut into lines behind every opening bracket.
+func asLines(message string) (kind, text string) {
+	return typeStream, "id: 7\r\n" + strings.ReplaceAll(dataLines(strings.ReplaceAll(message, "[", "[\n")), "\n", "\r\n") + "\r\n"
+}
+
+// asOld is an event of HTTP+SSE.
+func asOld(message string) (kind, text string) {
+	return typeStream, "event: endpoint\ndata: /messages\n\nevent: message\r" + strings.ReplaceAll(dataLines(message), "\n", "\r") + "\r"
+}
+
+func inArray(write func(string) (string, string)) func(string) (string, string) {
+	return func(message string) (kind, text string) {
+		return write(`[{"jsonrpc":"2.0","id":"a","result":{}},` + message + `]`)
+	}
+}
+
+func asksForTools(rev string) (method, body string) {
+	return "tools/list", message(rev, "1", "tools/list", "{}")
+}
+
+func listens(rev string) (method, body string) {
+	return "subscriptions/listen", message(rev, "1", "subscriptions/listen", `{"notifications":{"resourceSubscriptions":["docs://shown/a"]}}`)
+}
+
+func asksTwice(string) (method, body string) {
+	return "", `[{"jsonrpc":"2.0","id":"a","method":"ping"},{"jsonrpc":"2.0","id":1,"method":"tools/list"}]`
+}
+
+func isBatched(rev string) bool { return rev == "2025-03-26" }
+func isLegacy(rev string) bool  { return !isModern(rev) }
+
+var ways = []way{
+	{name: "JSON", method: "POST", body: asksForTools, write: asJSON, size: inOne},
+	{name: "JSON, byte by byte", method: "POST", body: asksForTools, write: asJSON, size: 1},
+	{name: "SSE", method: "POST", body: asksForTools, write: asEvent, size: inOne},
+	{name: "SSE, byte by byte", method: "POST", body: asksForTools, write: asEvent, size: 1},
+	{name: "SSE, in lines", method: "POST", body: asksForTools, write: asLines, size: 7},
+	{name: "a batch, JSON", only: isBatched, method: "POST", body: asksTwice, write: inArray(asJSON), size: inOne},
+	{name: "a batch, SSE", only: isBatched, method: "POST", body: asksTwice, write: inArray(asEvent), size: 5},
+	{name: "a batch, answered one by one", only: isBatched, method: "POST", body: asksTwice, write: asEvent, size: inOne},
+	{name: "a subscription", only: isModern, method: "POST", body: listens, write: asEvent, size: 11},
+	{name: "GET", only: isLegacy, method: "GET", write: asEvent, size: inOne},
+	{name: "GET, byte by byte", only: isLegacy, method: "GET", write: asLines, size: 1},
+	{name: "GET, resumed", only: isLegacy, method: "GET", header: map[string]string{"Last-Event-Id": "7"}, write: asEvent, size: 13},
+	{name: "HTTP+SSE", only: isLegacy, method: "GET", write: asOld, size: inOne},
+	{name: "HTTP+SSE, byte by byte", only: isLegacy, method: "GET", write: asOld, size: 1},
+}
+
+// answered has the guard answer a request with an upstream's bytes.
+func (y *way) answered(g *Guard, c Caller, rev string, kind, text string) *httptest.ResponseRecorder {
+	method, body := "", ""
+	if y.body != nil {
+		method, body = y.body(rev)
+	}
+	r := httptest.NewRequest(y.method, "/files", strings.NewReader(body))
+	r.Header = headersFor(rev, method, "{}")
+	for k, v := range y.header {
+		if k == "Last-Event-Id" {
+			x := &exchange{g: g, out: new(Outcome), caller: c}
+			v, _ = x.sealHandle(purposeEvent, v)
+		}
+		r.Header.Set(k, v)
+	}
+	w := httptest.NewRecorder()
+	_, _ = g.ServeHTTP(w, r, c, func(w http.ResponseWriter, r *http.Request) error {
+		if hop := HopOf(r.Context()); hop != nil {
+			hop.Asked, hop.Upstream = httptest.NewRequest(http.MethodGet, "http://upstream.example/sse", nil).URL, "one"
+		}
+		w.Header().Set("Content-Type", kind)
+		return inPieces(w, text, y.size)
+	})
+	return w
+}
+
+// inPieces writes text in pieces of a size, each of them flushed.
+func inPieces(w http.ResponseWriter, text string, size int) error {
+	for rest := text; len(rest) > 0; {
+		n := min(size, len(rest))
+		if _, err := w.Write([]byte(rest[:n])); err != nil {
+			return err
+		}
+		if err := http.NewResponseController(w).Flush(); err != nil {
+			return err
+		}
+		rest = rest[n:]
+	}
+	return nil
+}
+
+// TestNoAnswerNamesWhatIsHidden has a server send every message in every revision and in every way there is.
+func TestNoAnswerNamesWhatIsHidden(t *testing.T) {
+	g, c := fuzzGuard(t)
+	sent, leaks := 0, 0
+	for _, rev := range hostile.Revisions {
+		for _, y := range ways {
+			if y.only != nil && !y.only(rev) {
+				continue
+			}
+			for _, l := range hostile.Leaks {
+				if l.Large && y.size < 100 {
+					continue
+				}
+				sent++
+				kind, text := y.write(l.Message)
+				w := y.answered(g, c, rev, kind, text)
+				got := w.Body.String()
+				var all strings.Builder
+				_ = w.Result().Header.Write(&all)
+				if what := hostile.Reveals([]byte(all.String() + got)); what != "" && !l.Free {
+					leaks++
+					t.Errorf("%s, %s: %s: a hidden name reached the client: %s", rev, y.name, l.Name, what)
+				}
+				if data := events(got); kind == typeStream {
+					got = strings.ReplaceAll(strings.Join(data, ""), "\n", "")
+				}
+				want := l.Shown
+				if l.Free && want == "" {
+					want = l.Message
+				}
+				switch {
+				case want != "":
+					if w.Code != 200 || !strings.Contains(got, want) {
+						t.Errorf("%s, %s: %s: %.200s did not arrive: %d %.500s", rev, y.name, l.Name, want, w.Code, got)
+					}
+				case kind == typeJSON && (w.Code != 502 || !json.Valid(w.Body.Bytes())):
+					t.Errorf("%s, %s: %s: answered with %d %.500s", rev, y.name, l.Name, w.Code, got)
+				}
+			}
+		}
+	}
+	t.Logf("%d messages × %d revisions × up to %d transports and ways to cut them = %d answers: %d leaks",
+		len(hostile.Leaks), len(hostile.Revisions), len(ways), sent, leaks)
+	if sent < fewestAnswers {
+		t.Errorf("the matrix has shrunk: %d answers", sent)
+	}
+}
+
+// dataLines writes text as the data of an event.
+func dataLines(text string) string {
+	return "data: " + strings.Join(strings.FieldsFunc(text, func(c rune) bool { return c == '\n' || c == '\r' }), "\ndata: ") + "\n"
 }

@@ -152,13 +152,15 @@ func forwarded(key string) bool {
 		return false // would have a cache on the way answer a part, or nothing
 	case "X-Http-Method", "X-Http-Method-Override", "X-Method-Override":
 		return false // would make another request of it
+	case "X-Original-Url", "X-Original-Uri", "X-Rewrite-Url", "X-Forwarded-Uri":
+		return false // likewise, for another path
 	}
 	if strings.HasPrefix(key, "Mcp-Param-") {
 		return true // what follows may be any token (revision 2026-07-28, "Custom Headers from Tool Parameters")
 	}
 	for i := range len(key) {
-		if key[i] == '_' {
-			// CGI and WSGI take Mcp_Name for Mcp-Name.
+		if c := lower(key[i]); c != '-' && (c < 'a' || c > 'z') && (c < '0' || c > '9') {
+			// CGI and WSGI take Mcp_Name for Mcp-Name, and some servers Mcp.Name, too (RFC 3875 §4.1.18).
 			return false
 		}
 	}

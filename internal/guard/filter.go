@@ -346,6 +346,11 @@ func (f *filter) object(member func(name []byte) error) error {
 		if !ok {
 			return errJSON
 		}
+		if string(name) == "__proto__" || hasControl(name) {
+			// Readers in JavaScript that copy members set the prototype by it, and with it members that
+			// aren't there; those in C take the name for what stands before a NUL.
+			return fault("a member that some take for others")
+		}
 		if err := member(name); err != nil {
 			return err
 		}

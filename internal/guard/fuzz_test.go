@@ -10,6 +10,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/hostile"
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/seal"
 	"github.com/mcpgateway/caddy-mcp-gateway/policy"
 )
@@ -32,7 +33,15 @@ func fuzzGuard(tb testing.TB) (*Guard, Caller) {
 
 // pass sends a request through the Guard and returns what would go on.
 func pass(g *Guard, c Caller, h http.Header, body []byte) (on []received, w *httptest.ResponseRecorder) {
-	r := httptest.NewRequest(http.MethodPost, "/files", bytes.NewReader(body))
+	return passTo(g, c, "/files", h, body)
+}
+
+// passTo is pass for another place than the mount; empty means the mount.
+func passTo(g *Guard, c Caller, place string, h http.Header, body []byte) (on []received, w *httptest.ResponseRecorder) {
+	if place == "" {
+		place = "/files"
+	}
+	r := httptest.NewRequest(http.MethodPost, place, bytes.NewReader(body))
 	r.Header = h
 	w = httptest.NewRecorder()
 	_, _ = g.ServeHTTP(w, r, c, func(w http.ResponseWriter, r *http.Request) error {
@@ -47,9 +56,12 @@ func pass(g *Guard, c Caller, h http.Header, body []byte) (on []received, w *htt
 // that it goes on as it came.
 func FuzzRequest(f *testing.F) {
 	for _, rev := range []string{"2025-03-26", "2026-07-28"} {
-		for _, a := range attacks {
-			h, body := a.build(rev)
-			f.Add([]byte(body), h.Get("Mcp-Protocol-Version"), h.Get("Mcp-Method"), h.Get("Mcp-Name"))
+		for _, a := range hostile.Attacks {
+			for c := range a.Cases(rev) {
+				if len(c.Body) < 10_000 {
+					f.Add(c.Body, c.Header.Get("Mcp-Protocol-Version"), c.Header.Get("Mcp-Method"), c.Header.Get("Mcp-Name"))
+				}
+			}
 		}
 		f.Add([]byte(message(rev, "1", "tools/call", `{"name":"echo","arguments":{"a":[1,{"b":"\u00e9"}]}}`)), rev, "tools/call", "echo")
 		f.Add([]byte(message(rev, "1", "tools/call", `{"name":"shown_é","arguments":null}`)), rev, "tools/call", "shown_é")
@@ -122,9 +134,11 @@ func FuzzHeader(f *testing.F) {
 // FuzzFilter holds that no answer, however it is cut, brings a hidden name to a
 // client, and that what is kept was there before.
 func FuzzFilter(f *testing.F) {
-	for _, l := range leaks {
-		f.Add([]byte(l.message), 3, false)
-		f.Add([]byte("id: 1\n"+dataLines(l.message)+"\n"), 1, true)
+	for _, l := range hostile.Leaks {
+		if !l.Large {
+			f.Add([]byte(l.Message), 3, false)
+			f.Add([]byte("id: 1\n"+dataLines(l.Message)+"\n"), 1, true)
+		}
 	}
 	f.Add(toolList(5), 100, false)
 	f.Add([]byte("data: {\r\ndata:}\r\n\r\n: x\n\nevent: y\rdata\r\r"), 2, true)
@@ -160,9 +174,9 @@ func FuzzFilter(f *testing.F) {
 			if !json.Valid([]byte(m)) {
 				t.Fatalf("a client gets %q", m)
 			}
-			for _, e := range listed([]byte(m)) {
-				if !view.Decide(e.kind, e.name).Allowed {
-					t.Fatalf("a client sees the %s %q in %q", e.kind, e.name, m)
+			for _, e := range hostile.Listed([]byte(m)) {
+				if !view.Decide(kinds[e.List], e.Name).Allowed {
+					t.Fatalf("a client sees %q among the %s in %q", e.Name, e.List, m)
 				}
 			}
 			keptWasThere(t, answer, m)

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/hostile"
 )
 
 // noLeak checks that nothing hidden reached the client.
@@ -17,9 +19,8 @@ func noLeak(t *testing.T, r reply) {
 	for k, values := range r.header {
 		all += "\n" + k + ": " + strings.Join(values, ",")
 	}
-	all = strings.ReplaceAll(all, `\u005f`, "_")
-	if i := strings.Index(strings.ToLower(all), "hidden"); i >= 0 {
-		t.Fatalf("a hidden name reached the client: …%s", all[max(0, i-80):min(len(all), i+80)])
+	if what := hostile.Reveals([]byte(all)); what != "" {
+		t.Fatalf("a hidden name reached the client: %s", what)
 	}
 }
 
@@ -31,48 +32,11 @@ func wantShown(t *testing.T, r reply, want string) {
 	}
 }
 
-func TestNoAnswerNamesWhatIsHidden(t *testing.T) {
-	g := newRig(t, nil)
-	cases := 0
-	for _, rev := range allRevisions {
-		for _, l := range leaks {
-			t.Run(rev+"/JSON/"+l.name, func(t *testing.T) {
-				cases++
-				g.answers(jsonAnswer(200, l.message))
-				r := g.post(rev, "tools/list", `{}`)
-				noLeak(t, r)
-				wantShown(t, r, l.shown)
-				if l.shown == "" {
-					r.wantError(t, 502, -32603)
-				}
-			})
-			// On a stream, whole and cut at every byte, alone and after another event.
-			for _, size := range []int{1 << 20, 1} {
-				t.Run(rev+"/SSE/"+l.name, func(t *testing.T) {
-					cases++
-					g.answers(sseAnswer(": hello\n\nevent: message\n"+dataLines(l.message)+"\n", size))
-					r := g.post(rev, "tools/list", `{}`)
-					noLeak(t, r)
-					wantShown(t, r, l.shown)
-				})
-			}
-			if !isModern(rev) {
-				t.Run(rev+"/GET/"+l.name, func(t *testing.T) {
-					cases++
-					g.answers(sseAnswer("id: 7\n"+dataLines(l.message)+"\n", 1<<20))
-					r := g.send(http.MethodGet, http.Header{"Accept": {"text/event-stream"}}, "")
-					noLeak(t, r)
-					wantShown(t, r, l.shown)
-				})
-			}
-		}
-	}
-	t.Logf("%d answers × revisions × transports: 0 leaks", cases)
-}
+const shownTool = `{"name":"shown_lamp","description":"d"}`
 
-// dataLines writes text as the data of an event.
-func dataLines(text string) string {
-	return "data: " + strings.Join(strings.FieldsFunc(text, func(c rune) bool { return c == '\n' || c == '\r' }), "\ndata: ") + "\n"
+// tools makes the answer to tools/list, given its entries.
+func tools(entries string) string {
+	return `{"jsonrpc":"2.0","id":1,"result":{"tools":[` + entries + `]}}`
 }
 
 func TestNoStreamNamesWhatIsHidden(t *testing.T) {

@@ -19,60 +19,6 @@ func honestCall(rev string) http.Header {
 	return h
 }
 
-// build makes the request of an attack in a revision.
-func (a *attack) build(rev string) (http.Header, string) {
-	h := honestCall(rev)
-	for k, v := range a.header {
-		switch {
-		case v == "":
-			h.Del(k)
-		case !isModern(rev) && (k == "Mcp-Name" || k == "Mcp-Method") && strings.Contains(a.body, v):
-			// Earlier revisions don't have these headers; what agrees is left out.
-		default:
-			h.Set(k, v)
-		}
-	}
-	for k, v := range a.values {
-		h[k] = v
-	}
-	meta := metaFor(rev)
-	if meta != "" {
-		meta += ","
-	}
-	return h, strings.ReplaceAll(a.body, "{meta}", meta)
-}
-
-func TestNoRequestRunsWhatIsHidden(t *testing.T) {
-	g := newRig(t, jsonAnswer(200, `{"jsonrpc":"2.0","id":1,"result":{"content":[]}}`))
-	cases := 0
-	for _, rev := range allRevisions {
-		for _, a := range attacks {
-			if a.only != nil && !a.only(rev) {
-				continue
-			}
-			cases++
-			t.Run(rev+"/"+a.name, func(t *testing.T) {
-				before := len(g.received())
-				h, body := a.build(rev)
-				r := g.send(http.MethodPost, h, body)
-				got := g.received()[before:]
-				for _, request := range got {
-					if runsHidden(request) {
-						t.Fatalf("the upstream would run it: %v %s", request.header, request.body)
-					}
-				}
-				if !a.passes && len(got) > 0 {
-					t.Fatalf("it went on: %s", got[0].body)
-				}
-				if !a.passes && r.status < 400 && !strings.Contains(r.body, `"error"`) {
-					t.Fatalf("it was not refused: %d %s", r.status, r.body)
-				}
-			})
-		}
-	}
-	t.Logf("%d attacks × revisions: 0 executions", cases)
-}
-
 func TestAnHonestCallGoesOnAsItCame(t *testing.T) {
 	g := newRig(t, jsonAnswer(200, `{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"hello"}]}}`))
 	for _, rev := range allRevisions {
@@ -84,7 +30,7 @@ func TestAnHonestCallGoesOnAsItCame(t *testing.T) {
 			h.Set("Cookie", "session=agent")
 			h.Set("Content-Type", ` Application/JSON ; Charset="UTF-8" `)
 			// Numbers and the order of members survive only if nothing is re-encoded.
-			_, body := (&attack{body: call(`"arguments":{"z":9007199254740993,"a":1e400,"\u0061b":"é"} , "name":"echo"`)}).build(rev)
+			body := message(rev, "1", "tools/call", `{"arguments":{"z":9007199254740993,"a":1e400,"\u0061b":"é"} , "name":"echo"}`)
 			r := g.send(http.MethodPost, h, body)
 			if want := `{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"hello"}]}}`; r.status != 200 || r.body != want {
 				t.Fatalf("answered %d %s", r.status, r.body)

@@ -10,7 +10,7 @@ import (
 // resultNames are the members of a result that the guard reads, whatever request
 // it answers.
 var resultNames = jsonrpc.NewNames("tools", "prompts", "resources", "resourceTemplates", "nextCursor", "cacheScope", "ttlMs", "requestState",
-	"task", "taskId", "tasks")
+	"task", "taskId", "tasks", "result", "error")
 
 // members of a result that were seen.
 const (
