@@ -15,6 +15,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/guard"
 )
 
 // waitFor returns what arrives next in a stream that begins with a prefix.
@@ -212,7 +214,7 @@ func TestStoppingEndsStreamsInOrder(t *testing.T) {
 func TestAStreamThatOpensWhileTheServerShutsDownEndsAtOnce(t *testing.T) {
 	var s streams
 	s.drain(0)
-	ctx, done := s.start(t.Context(), func() bool { return true })
+	ctx, done := s.start(t.Context(), new(guard.Live), func() bool { return true })
 	defer done()
 	select {
 	case <-ctx.Done():
@@ -224,7 +226,7 @@ func TestAStreamThatOpensWhileTheServerShutsDownEndsAtOnce(t *testing.T) {
 func TestAStreamEndsWithItsGrant(t *testing.T) {
 	var s streams
 	alive := true
-	ctx, done := s.start(t.Context(), func() bool { return alive })
+	ctx, done := s.start(t.Context(), new(guard.Live), func() bool { return alive })
 	defer done()
 	s.recheck()
 	if ctx.Err() != nil {

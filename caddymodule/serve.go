@@ -164,10 +164,11 @@ func (h *Handler) serveCaller(w http.ResponseWriter, r *http.Request, at *seat, 
 		Resource: at.resource.URL,
 	}
 	err := h.guard.Serve(&record.outcome, w, r, caller, func(w http.ResponseWriter, out *http.Request) error {
-		if !longLived(out) {
+		hop := guard.HopOf(out.Context())
+		if hop == nil || hop.Live == nil {
 			return h.proxy(w, out)
 		}
-		ctx, done := h.app.streams.start(out.Context(), func() bool { return caller.Subject() != nil })
+		ctx, done := h.app.streams.start(out.Context(), hop.Live, func() bool { return caller.Subject() != nil })
 		defer done()
 		defer countStream(h.Server)()
 		return h.proxy(w, out.WithContext(ctx))
@@ -179,8 +180,9 @@ func (h *Handler) serveCaller(w http.ResponseWriter, r *http.Request, at *seat, 
 	}
 }
 
-// longLived reports whether the answer to a request stays open for as long as the client likes. A subscription names
-// itself in Mcp-Method, which the guard compares with the body (revision 2026-07-28 requires the header).
+// longLived reports whether the answer to a request will stay open for as long as the client likes, before the guard has
+// read it. A subscription names itself in Mcp-Method, which the guard compares with the body (revision 2026-07-28
+// requires the header).
 func longLived(r *http.Request) bool {
 	return r.Method == http.MethodGet || r.Header.Get("Mcp-Method") == "subscriptions/listen"
 }

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/guard"
 )
 
 const (
@@ -19,6 +21,10 @@ const (
 	// maxJitter is the longest over which streams are ended when a server shuts down, so that thousands of clients
 	// don't come back in one instant.
 	maxJitter = 2 * time.Second
+
+	// tellEvery is the time between two clients, on average, that are told that their lists changed: each of them asks for
+	// its lists then. However many there are, all of them are told within maxJitter.
+	tellEvery = 2 * time.Millisecond
 )
 
 // errStreamEnded is why a stream that the gateway ends itself ends.
@@ -34,17 +40,17 @@ type streams struct {
 
 // stream is one long-lived answer.
 type stream struct {
+	live   *guard.Live
 	alive  func() bool // whether the grant it was opened under still stands
 	cancel context.CancelFunc
-	ended  atomic.Bool
 }
 
 // streamKey is the key of a request's stream in its context.
 type streamKey struct{}
 
 // start opens a stream. The context it returns is cancelled when the gateway ends it; done must be called when it is over.
-func (s *streams) start(ctx context.Context, alive func() bool) (_ context.Context, done func()) {
-	st := &stream{alive: alive}
+func (s *streams) start(ctx context.Context, live *guard.Live, alive func() bool) (_ context.Context, done func()) {
+	st := &stream{live: live, alive: alive}
 	ctx, st.cancel = context.WithCancel(ctx)
 	s.mu.Lock()
 	if s.open == nil {
@@ -67,7 +73,7 @@ func (s *streams) start(ctx context.Context, alive func() bool) (_ context.Conte
 // end ends the stream for good: what reads it from the MCP server sees its end, so that the answer to the client is
 // finished in order and not torn.
 func (st *stream) end() {
-	st.ended.Store(true)
+	st.live.End()
 	st.cancel()
 }
 
@@ -80,23 +86,35 @@ func (s *streams) snapshot() []*stream {
 	return all
 }
 
-// recheck ends the streams whose grants have ended.
+// recheck ends the streams whose grants have ended, and has the clients told, on the others, whose lists may have
+// changed: by another role, or by another policy.
 func (s *streams) recheck() {
 	s.mu.Lock()
 	all := s.snapshot()
 	s.mu.Unlock()
-	var next atomic.Int64
+	var next, news atomic.Int64
 	var busy sync.WaitGroup
+	changed := make([]bool, len(all))
 	for range min(recheckers, len(all)) {
 		busy.Go(func() {
 			for i := next.Add(1) - 1; i < int64(len(all)); i = next.Add(1) - 1 {
-				if st := all[i]; !st.alive() {
+				switch st := all[i]; {
+				case !st.alive():
 					st.end()
+				case st.live.Changed():
+					changed[i] = true
+					news.Add(1)
 				}
 			}
 		})
 	}
 	busy.Wait()
+	over := min(maxJitter, time.Duration(news.Load())*tellEvery)
+	for i, st := range all {
+		if changed[i] {
+			time.AfterFunc(rand.N(over), st.live.Tell)
+		}
+	}
 }
 
 // drain ends every stream, spread over the given time, and those that are opened later at once. Doing it again changes

@@ -91,7 +91,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return res, err
 	}
 	if err != nil {
-		if st.ended.Load() {
+		if st.live.Ended() {
 			err = errStreamEnded
 		}
 		return nil, err
@@ -109,7 +109,7 @@ type streamBody struct {
 // Read implements io.Reader.
 func (b *streamBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	if err != nil && !errors.Is(err, io.EOF) && b.stream.ended.Load() {
+	if err != nil && !errors.Is(err, io.EOF) && b.stream.live.Ended() {
 		err = io.EOF
 	}
 	return n, err

@@ -28,6 +28,7 @@ type verdicts struct {
 	denyPlain   *index // of plain forms; see plainURI
 	allowed     []*pattern
 	denied      []*pattern
+	sight       Sight
 }
 
 // viewMemo holds the views that were asked for, by rights and server.
@@ -145,6 +146,7 @@ func (p *Policy) build(numbers []int, org, server string) *View {
 		} else {
 			d.allow = newIndex(d.allowed, written)
 		}
+		d.sight = d.sights()
 	}
 	return v
 }

@@ -50,8 +50,9 @@ type Config struct {
 
 // Caller is whom a request comes from, as authenticated by the caller of the Guard.
 type Caller struct {
-	// Subject returns the person as they are now. It is asked for every message,
-	// so that a changed role is felt on an open stream; nil from it denies everything.
+	// Subject returns the person as they are now. It is asked for every message, by
+	// more than one goroutine, so that a changed role is felt on an open stream; nil
+	// from it denies everything.
 	Subject func() *policy.Subject
 
 	Grant, Client string // ids
@@ -97,6 +98,7 @@ type Guard struct {
 	memo      memo
 	sessions  sessions
 	listeners listeners
+	audiences audiences
 }
 
 // New makes a Guard.

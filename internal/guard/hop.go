@@ -6,9 +6,9 @@ import (
 	"net/url"
 )
 
-// Hop is what the Guard and the Next it calls tell each other of where a request goes, if that is not any server behind
-// the mount at its endpoint: what belongs to a session, or to a stream of the HTTP+SSE transport (revision 2024-11-05,
-// "HTTP with SSE"), is known to one server alone. It is used by one goroutine at a time.
+// Hop is what the Guard and the Next it calls tell each other of a request that is not simply for any server behind the
+// mount, at its endpoint: what belongs to a session, or to a stream of the HTTP+SSE transport (revision 2024-11-05, "HTTP
+// with SSE"), is known to one server alone, and some answers stay open. It is used by one goroutine at a time.
 type Hop struct {
 	// Target is the path and query that a message of HTTP+SSE is posted to, at the server's own origin, in the place of its
 	// endpoint. The Guard sets it.
@@ -25,6 +25,10 @@ type Hop struct {
 	// returns an error.
 	Gone bool
 
+	// Live is there if the answer stays open for as long as the client likes. The Guard sets it; unlike the rest it is safe
+	// for concurrent use.
+	Live *Live
+
 	// Asked is the URL that a stream was asked for as the server sees it: with the Host that it got, without credentials.
 	// Next sets it before the answer begins; if it does not, no endpoint of the server's passes.
 	Asked *url.URL
@@ -33,7 +37,7 @@ type Hop struct {
 type hopKey struct{}
 
 // HopOf returns the Hop of a request that the Guard has handed on, by its context or one made from that, and nil if it
-// has none: then it may go to any server, at its endpoint.
+// has none: then it may go to any server, at its endpoint, and its answer ends by itself.
 func HopOf(ctx context.Context) *Hop {
 	hop, _ := ctx.Value(hopKey{}).(*Hop)
 	return hop
@@ -49,6 +53,9 @@ func withHop(r *http.Request, hop *Hop) *http.Request {
 func (x *exchange) aim() {
 	if x.hop == nil && x.rev.eras() != modern {
 		x.hop = &Hop{Upstream: x.upstream}
+	}
+	if x.r.Method == http.MethodGet {
+		x.hop.Live = &Live{x: x, kinds: allLists}
 	}
 }
 

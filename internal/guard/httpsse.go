@@ -105,7 +105,7 @@ func (x *exchange) mayListen() *refusal {
 func (s *stream) endpoint(data []byte) ([]byte, error) {
 	a, x := s.a, s.a.x
 	switch {
-	case a.listener != nil:
+	case a.listening != "":
 		// A client would leave the session that it has.
 		x.warn("an event is left out", fault("a second endpoint"))
 		return nil, nil
@@ -124,11 +124,10 @@ func (s *stream) endpoint(data []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &listener{a: a, turn: make(chan struct{}, 1)}
-	if !x.g.listeners.add(key, x.caller.Grant, l) {
+	if !x.g.listeners.add(key, x.caller.Grant, a.live) {
 		return nil, fault("too many streams of HTTP+SSE under one grant")
 	}
-	a.listener, a.listening = l, key
+	a.listening = key
 	if !x.claims.version.set {
 		x.rev, x.out.Protocol = rev20241105, rev20241105.String()
 	}
@@ -143,13 +142,14 @@ func (x *exchange) mount() string {
 	return "/" + path
 }
 
-// leave takes the stream out of those that refusals are written to.
+// leave takes the stream out of those that messages of ours are written to.
 func (a *answerWriter) leave() {
-	if a.listener == nil {
-		return
+	if a.listening != "" {
+		a.x.g.listeners.remove(a.listening, a.x.caller.Grant)
 	}
-	a.x.g.listeners.remove(a.listening, a.x.caller.Grant)
-	a.listener.close()
+	if a.live != nil {
+		a.live.close()
+	}
 }
 
 // onStream answers a message of HTTP+SSE that does not go on, where its client reads answers.

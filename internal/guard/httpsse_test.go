@@ -367,7 +367,9 @@ func TestTheGoSDKWorksOverHTTPSSE(t *testing.T) {
 
 // TestARefusalWaitsForNoClientForEver has a stream that is being written to, to a client that does not read.
 func TestARefusalWaitsForNoClientForEver(t *testing.T) {
-	l := &listener{turn: make(chan struct{}, 1)}
+	g := newRig(t, nil).guard
+	l := &Live{x: &exchange{g: g}, turn: make(chan struct{}, 1)}
+	g.audiences.enter(l, "", sights{})
 	l.take()
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()

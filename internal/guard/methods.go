@@ -34,6 +34,12 @@ type method struct {
 	named  bool // revision 2026-07-28 requires Mcp-Name
 }
 
+// methodListen opens a subscription, and methodAcknowledged is the first message of one.
+const (
+	methodListen       = "subscriptions/listen"
+	methodAcknowledged = "notifications/subscriptions/acknowledged"
+)
+
 // methods has every method of every revision that a client may send. A method of
 // the specification that is not here is not offered, even if the policy's list of
 // further methods has its name: see withheld.
@@ -54,9 +60,9 @@ var methods = map[string]method{
 	"resources/subscribe":      {kind: jsonrpc.Request, eras: legacy, target: resource},
 	"resources/unsubscribe":    {kind: jsonrpc.Request, eras: legacy, target: resource},
 
-	"completion/complete":  {kind: jsonrpc.Request, eras: always, target: reference},
-	"subscriptions/listen": {kind: jsonrpc.Request, eras: modern, target: watches},
-	"logging/setLevel":     {kind: jsonrpc.Request, eras: legacy},
+	"completion/complete": {kind: jsonrpc.Request, eras: always, target: reference},
+	methodListen:          {kind: jsonrpc.Request, eras: modern, target: watches},
+	"logging/setLevel":    {kind: jsonrpc.Request, eras: legacy},
 
 	"tasks/get":    {kind: jsonrpc.Request, eras: tasked | modern, target: aTask, named: true},
 	"tasks/cancel": {kind: jsonrpc.Request, eras: tasked | modern, target: aTask, named: true},
@@ -80,7 +86,7 @@ var withheld = set(
 	"notifications/message", "notifications/elicitation/complete",
 	"notifications/tools/list_changed", "notifications/prompts/list_changed",
 	"notifications/resources/list_changed", "notifications/resources/updated",
-	"notifications/subscriptions/acknowledged",
+	methodAcknowledged,
 )
 
 // asks are the requests a server may send a client on a stream. From 2026-07-28 on
@@ -101,7 +107,7 @@ var tells = set(
 	"notifications/prompts/list_changed",
 	"notifications/resources/list_changed",
 	"notifications/resources/updated",
-	"notifications/subscriptions/acknowledged",
+	methodAcknowledged,
 	"notifications/tasks/status",
 	"notifications/tasks",
 )

@@ -77,6 +77,9 @@ func (x *exchange) post() (id []byte, r *refusal) {
 		return id, r
 	}
 	x.aim()
+	if m.Method == methodListen && x.rev.eras() == modern {
+		x.subscribe(m)
+	}
 	v := x.judge(m)
 	x.report(&v)
 	if r := v.refusal; r != nil {

@@ -26,6 +26,7 @@ const (
 	sawTask
 	sawTaskID
 	sawTasks
+	sawOffers
 
 	// sawOwn are what one person may see and another may not.
 	sawOwn = sawTools | sawPrompts | sawResources | sawTemplates | sawContents
@@ -56,6 +57,8 @@ func (f *filter) result() error {
 			bit = sawState
 		case "contents":
 			bit = sawContents
+		case "capabilities":
+			bit = sawOffers
 		case "task":
 			bit = sawTask
 		case "taskId":
@@ -94,6 +97,10 @@ func (f *filter) result() error {
 			return f.cacheScope()
 		case sawTTL:
 			return f.ttl()
+		case sawOffers:
+			if !f.scoped {
+				return f.capabilities()
+			}
 		case sawState:
 			f.fr.fresh = true
 			_, _, err := f.handle(purposeState)

@@ -80,6 +80,7 @@ type rig struct {
 
 	policy  atomic.Pointer[policy.Policy]
 	subject atomic.Pointer[policy.Subject]
+	live    atomic.Pointer[Live] // of the stream that was opened last
 	client  string
 	site    string
 
@@ -153,6 +154,9 @@ func (g *rig) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 				hop := HopOf(p.In.Context())
 				if hop == nil {
 					return
+				}
+				if hop.Live != nil {
+					g.live.Store(hop.Live)
 				}
 				hop.Asked, hop.From = target.JoinPath("/mcp/sse"), target.Host
 				if hop.Target != nil {

@@ -23,6 +23,7 @@ type stream struct {
 	// whether it answered the request.
 	unclear bool
 	began   bool  // there was an event with data
+	settled bool  // messages of ours may follow
 	over    error // why nothing more is read
 }
 
@@ -40,8 +41,15 @@ func (a *answerWriter) begin() {
 	h["X-Accel-Buffering"] = a.x.value("no")
 	a.x.guarded("no-store, no-transform") // a coding on the way would hold events back
 	a.x.out.Status = http.StatusOK
+	if a.x.hop != nil && a.x.hop.Live != nil {
+		a.live = a.x.hop.Live
+		a.live.open(a)
+	}
 	a.x.w.WriteHeader(http.StatusOK)
 	a.dirty = true
+	if a.live != nil && a.x.claims.session.set {
+		a.live.ready.Store(true)
+	}
 }
 
 // write takes bytes of the stream, and sends on the events that they complete.
@@ -87,6 +95,9 @@ func (s *stream) send() error {
 	err := s.a.send(s.out.b)
 	s.out.release()
 	s.out = nil
+	if l := s.a.live; l != nil && err == nil && s.settled {
+		l.ready.Store(true)
+	}
 	return err
 }
 
@@ -95,6 +106,9 @@ func (s *stream) send() error {
 func (s *stream) end() error {
 	if s.over != nil {
 		return s.over
+	}
+	if l := s.a.live; l != nil && l.Ended() {
+		return l.finish()
 	}
 	s.answerRest()
 	return s.send()
@@ -141,6 +155,9 @@ func (s *stream) event(e *sse.Event) error {
 		}
 	}
 	s.began = s.began || e.HasData
+	if s.a.live != nil && s.a.live.id == nil && on.HasData {
+		s.settled = true // what comes first, be it an endpoint, has come
+	}
 	if on.HasData || on.HasID || on.Retry != nil || on.Comment {
 		s.append(on)
 	}
@@ -197,6 +214,13 @@ func (s *stream) one(data []byte) []byte {
 		return nil
 	case answers:
 		a.x.settleID(fr.id)
+		if a.live != nil {
+			s.settled = false
+			a.live.ready.Store(false) // nothing follows the result of a subscription
+		}
+	case a.live != nil && a.live.id != nil && fr.method == methodAcknowledged:
+		s.settled = true
+		out = a.f.acknowledge(out, a.live.kinds)
 	}
 	a.x.handedTask(fr.task)
 	return out

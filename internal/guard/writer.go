@@ -45,8 +45,8 @@ type answerWriter struct {
 	early    bool // the answer is given before the upstream's has ended
 	dirty    bool // something, be it the header, was written since the last flush
 
-	listener  *listener // what else writes to a stream of HTTP+SSE; nil if it is none
-	listening string    // its key
+	live      *Live  // what else writes to a stream that stays open; nil if it is none
+	listening string // the key of a stream of HTTP+SSE
 }
 
 var (
@@ -135,9 +135,9 @@ func (a *answerWriter) FlushError() error {
 	if a.mode != streaming || !a.dirty {
 		return nil
 	}
-	if a.listener != nil {
-		a.listener.take()
-		defer a.listener.give()
+	if a.live != nil {
+		a.live.take()
+		defer a.live.give()
 	}
 	return a.flush()
 }
@@ -161,9 +161,9 @@ func (a *answerWriter) send(p []byte) error {
 		return nil
 	}
 	a.dirty = true
-	if a.listener != nil {
-		a.listener.take()
-		defer a.listener.give()
+	if a.live != nil {
+		a.live.take()
+		defer a.live.give()
 	}
 	if _, err := a.x.w.Write(p); err != nil {
 		return err

@@ -93,4 +93,7 @@ type Params struct {
 	// subscriptions/listen asks to watch (params.notifications).
 	Subscriptions []Text
 	WatchedTasks  []Text
+
+	// ToolsChanged, PromptsChanged and ResourcesChanged say of which lists it asks to be told when they change.
+	ToolsChanged, PromptsChanged, ResourcesChanged bool
 }

@@ -152,9 +152,29 @@ func (p *parser) watched(to *Params) error {
 			return true, p.textList("params.notifications.resourceSubscriptions", &to.Subscriptions)
 		case "taskIds":
 			return true, p.textList("params.notifications.taskIds", &to.WatchedTasks)
+		case "toolsListChanged":
+			return true, p.flag("params.notifications.toolsListChanged", &to.ToolsChanged)
+		case "promptsListChanged":
+			return true, p.flag("params.notifications.promptsListChanged", &to.PromptsChanged)
+		case "resourcesListChanged":
+			return true, p.flag("params.notifications.resourcesListChanged", &to.ResourcesChanged)
 		}
 		return false, nil
 	})
+}
+
+// flag reads a member that has to be true or false.
+func (p *parser) flag(where string, to *bool) error {
+	raw, err := p.value()
+	if err != nil {
+		return err
+	}
+	switch *to = string(raw) == "true"; raw[0] {
+	case 't', 'f', 'n':
+	default:
+		note(&p.wrong, where+" is neither true nor false")
+	}
+	return nil
 }
 
 // object reads an object, whose bytes go to raw unless that is nil. member is

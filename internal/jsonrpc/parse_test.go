@@ -99,6 +99,8 @@ func TestParseReadsWhatAMessageAsksFor(t *testing.T) {
 			is(t, "second", m.Params.Subscriptions[1].Value, "c:d")
 			is(t, "second's token", string(m.Raw[m.Params.Subscriptions[1].Start:m.Params.Subscriptions[1].End]), `"c:d"`)
 			is(t, "task", m.Params.WatchedTasks[0].Value, "t")
+			is(t, "tools", m.Params.ToolsChanged, true)
+			is(t, "prompts", m.Params.PromptsChanged, false)
 		}},
 		{"notification", func(t *testing.T, m *Message) {
 			is(t, "kind", m.Kind, Notification)

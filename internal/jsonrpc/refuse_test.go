@@ -169,6 +169,7 @@ var noMessage = map[string]struct{ body, reason, id string }{
 	"ref with a number for a name":   {`{"jsonrpc":"2.0","id":1,"method":"completion/complete","params":{"ref":{"name":1}}}`, "params.ref.name is not a string", "1"},
 	"subscriptions of a string":      {`{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen","params":{"notifications":{"resourceSubscriptions":"a:b"}}}`, "is not an array", "1"},
 	"subscriptions of numbers":       {`{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen","params":{"notifications":{"resourceSubscriptions":[1]}}}`, "is not a string", "1"},
+	"a list to watch by a string":    {`{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen","params":{"notifications":{"toolsListChanged":"true"}}}`, "neither true nor false", "1"},
 	"notifications of a list":        {`{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen","params":{"notifications":[]}}`, "params.notifications is not an object", "1"},
 	"an id after the fault":          {`{"jsonrpc":"2.0","method":"ping","params":[1],"id":"later"}`, "params is not an object", `"later"`},
 	"no id to tell of two spellings": {`{"jsonrpc":"2.0","id":1,"Id":2,"method":"ping"}`, "another spelling", ""},
