@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -72,6 +73,7 @@ func onSiteLevel(h httpcaddyfile.Helper) bool {
 //	    mode        enforce|observe
 //	    max_body    <size>
 //	    max_answer  <size>
+//	    may_ask     elicitation|sampling|roots...|none
 //	    resource    <url>
 //	    credentials <module> ...
 //
@@ -249,9 +251,15 @@ func (r *directiveReader) options() options {
 			}
 			return err
 		},
-		"pins":          onlyDefault("observe"),
-		"trust":         unsupported("trust"),
-		"may_ask":       onlyDefault("elicitation", "sampling", "roots"),
+		"pins":  onlyDefault("observe"),
+		"trust": unsupported("trust"),
+		"may_ask": func(d *caddyfile.Dispenser) error {
+			h.MayAsk = d.RemainingArgs()
+			if _, err := mayNotAsk(h.MayAsk); err != nil || len(h.MayAsk) == 0 {
+				return d.WrapErr(cmp.Or(err, errMayAsk))
+			}
+			return nil
+		},
 		"accept_tokens": unsupported("accept_tokens"),
 	}
 }

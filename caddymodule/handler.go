@@ -58,6 +58,10 @@ type Handler struct {
 	// enforce; or observe, which logs what the policy would deny and lets it pass. Default: enforce.
 	Mode string `json:"mode,omitempty"`
 
+	// What the server may ask agents for: elicitation (input of the person's, also at a URL), sampling (an answer of the
+	// agent's model), roots (which folders it works in); or none. Default: all three.
+	MayAsk []string `json:"may_ask,omitempty"`
+
 	// The largest request body, in bytes. Default: 4 MiB.
 	MaxBody int64 `json:"max_body,omitempty"`
 
@@ -124,6 +128,10 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := h.provisionProxy(ctx); err != nil {
 		return err
 	}
+	mayNotAsk, err := mayNotAsk(h.MayAsk)
+	if err != nil {
+		return err
+	}
 	h.guard, err = guard.New(guard.Config{
 		Server:       h.Server,
 		Policy:       h.app.currentPolicy,
@@ -131,6 +139,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		MaxBody:      h.MaxBody,
 		MaxAnswer:    h.MaxAnswer,
 		MaxTTL:       time.Duration(h.app.IdentityRefresh),
+		MayNotAsk:    mayNotAsk,
 		Tasks:        &h.app.shared.tasks,
 		Observe:      h.Mode == "observe",
 		Logger:       h.logger,

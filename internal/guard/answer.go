@@ -170,6 +170,10 @@ func (a *answerWriter) answer() {
 		a.foreign()
 		return
 	}
+	if r := refuseUnasked(err); r != nil {
+		a.x.refuse(a.x.onlyID(), r)
+		return
+	}
 	if err != nil {
 		a.fail(err.Error())
 		return

@@ -25,10 +25,12 @@ type frame struct {
 	method string
 
 	// Of params.
-	uri     string
-	hasURI  bool
-	hasList bool // there is a list of tools, prompts or resources
-	foreign bool // it names a task, or a resource it watches, that is not the caller's to know
+	uri      string
+	hasURI   bool
+	hasList  bool   // there is a list of tools, prompts or resources
+	asks     Asks   // what it asks the client for
+	asksElse string // likewise, if it is none of these
+	foreign  bool   // it names a task, or a resource it watches, that is not the caller's to know
 
 	// Of result.
 	list               bool     // there is a list, which was filtered
@@ -213,6 +215,7 @@ func (f *filter) method() error {
 		return fault("method is not a string")
 	}
 	f.fr.method = v
+	f.fr.asks |= askKinds[v]
 	return nil
 }
 
@@ -220,7 +223,7 @@ func (f *filter) method() error {
 var listNames = jsonrpc.NewNames("tools", "prompts", "resources", "resourceTemplates")
 
 // paramNames are those that are judged in the params of a server's messages.
-var paramNames = jsonrpc.NewNames("uri", "taskId", "_meta", "notifications")
+var paramNames = jsonrpc.NewNames("uri", "taskId", "_meta", "notifications", "inputRequests")
 
 // params reads the params of a server's request or notification.
 func (f *filter) params() error {
@@ -252,6 +255,8 @@ func (f *filter) params() error {
 			return f.outcome()
 		case "error":
 			return f.failure()
+		case "inputRequests":
+			return f.inputRequests()
 		}
 		if _, variant := paramNames.Match(name); variant {
 			return fault("another spelling of a member of params that is judged")
@@ -274,6 +279,9 @@ func (f *filter) failure() error {
 		case "code", "message":
 			if c := f.s.space(); c == '{' || c == '[' {
 				return fault("an error's code or message that is neither text nor a number")
+			}
+			if string(name) == "code" {
+				return f.errorCode()
 			}
 		case "data":
 			return f.listless()

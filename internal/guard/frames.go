@@ -29,6 +29,9 @@ func (x *exchange) screen(f *filter, msg []byte) ([]byte, frame, error) {
 	f.ofTask = x.tool != "" || len(x.tasks) > 0
 	out, fr, err := f.message(msg)
 	if err == nil {
+		err = x.mayAsk(&fr)
+	}
+	if err == nil {
 		x.out.Filtered += fr.filtered
 		x.g.memo.keep(r, msg, out, &fr)
 	}
@@ -54,6 +57,8 @@ func (x *exchange) admits(fr *frame) error {
 		switch {
 		case !tells[fr.method] && !x.allowsMethod(fr.method):
 			return dropped("a notification that is not judged")
+		case fr.method == "notifications/elicitation/complete" && x.g.cfg.MayNotAsk&AskElicitation != 0:
+			return dropped("news of what this server may not ask for")
 		case fr.hasList:
 			return fault("a list in a notification")
 		case fr.method == "notifications/resources/updated":

@@ -41,6 +41,8 @@ type Config struct {
 	MaxAnswer int64         // bytes of a JSON answer, and of one event of a stream; 0 is DefaultMaxAnswer
 	MaxTTL    time.Duration // the longest ttlMs a client is told; 0 is DefaultMaxTTL
 
+	MayNotAsk Asks // what the server may not ask clients for
+
 	Tasks *Tasks // which tasks are whose; nil: one of the Guard's own
 
 	Observe      bool // what the policy denies is reported and let pass

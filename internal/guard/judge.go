@@ -69,6 +69,7 @@ func (x *exchange) judge(m *jsonrpc.Message) verdict {
 	if v.refusal == nil {
 		v.refusal = x.openHandles(m, &v)
 	}
+	x.quieten(m, &v)
 	switch {
 	case v.refusal != nil:
 	case m.Kind == jsonrpc.Notification:

@@ -10,7 +10,7 @@ import (
 // resultNames are the members of a result that the guard reads, whatever request
 // it answers.
 var resultNames = jsonrpc.NewNames("tools", "prompts", "resources", "resourceTemplates", "nextCursor", "cacheScope", "ttlMs", "requestState",
-	"task", "taskId", "tasks", "result", "error")
+	"task", "taskId", "tasks", "inputRequests", "result", "error")
 
 // members of a result that were seen.
 const (
@@ -67,6 +67,8 @@ func (f *filter) result() error {
 			bit = sawTasks
 		case "_meta":
 			return f.meta(f.taskResult)
+		case "inputRequests":
+			return f.inputRequests()
 		case "result":
 			return f.outcome()
 		case "error":

@@ -205,7 +205,7 @@ func (s *stream) one(data []byte) []byte {
 		s.left(err)
 		if answers && s.unclear && a.x.awaits(fr.id) {
 			// What it would have been need not be waited for.
-			s.fail(fr.id)
+			s.fail(fr.id, err)
 			a.x.settleID(fr.id)
 		}
 		return nil
@@ -244,9 +244,12 @@ func (s *stream) left(err error) {
 	s.a.x.warn("a message is left out of a stream", err)
 }
 
-// fail answers a request in the place of a message that was left out.
-func (s *stream) fail(id []byte) {
-	r := s.a.x.unavailable(http.StatusBadGateway, "a message of the stream does not pass")
+// fail answers a request in the place of a message that was left out because of err.
+func (s *stream) fail(id []byte, err error) {
+	r := refuseUnasked(err)
+	if r == nil {
+		r = s.a.x.unavailable(http.StatusBadGateway, "a message of the stream does not pass")
+	}
 	s.a.x.note(r)
 	s.append(sse.Event{Name: "message", Data: r.append(nil, id, legacy), HasData: true})
 }
@@ -258,7 +261,7 @@ func (s *stream) answerRest() {
 		return
 	}
 	for _, id := range s.a.x.ids {
-		s.fail(id)
+		s.fail(id, nil)
 	}
 	s.a.x.ids = nil
 }
