@@ -227,6 +227,9 @@ func (h *Handler) Cleanup() error {
 		return nil
 	}
 	h.proxying = false
+	if own, ok := h.ReverseProxy.Transport.(*transport); ok {
+		own.close()
+	}
 	return h.ReverseProxy.Cleanup()
 }
 

@@ -23,6 +23,7 @@ type transport struct {
 	scheme            string // of what upstreams are asked for
 	defaultPort       string // which Host leaves out
 	credentials       upstream.Credentials
+	short             *shortcut // nil if all requests take the proxy's own way
 }
 
 // wrapTransport puts a transport around the proxy's.
@@ -33,6 +34,7 @@ func wrapTransport(inner http.RoundTripper, touched map[string]bool, credentials
 		keepVia:      touched["Via"],
 		scheme:       "http",
 		credentials:  credentials,
+		short:        newShortcut(inner),
 	}
 	if tls, ok := inner.(reverseproxy.TLSTransport); ok && tls.TLSEnabled() {
 		t.scheme = "https"
@@ -86,7 +88,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 	}
 	st, _ := r.Context().Value(streamKey{}).(*stream)
-	res, err := t.RoundTripper.RoundTrip(r)
+	res, err := t.way(r).RoundTrip(r)
 	if st == nil {
 		return res, err
 	}
@@ -98,6 +100,21 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	res.Body = &streamBody{res.Body, st}
 	return res, nil
+}
+
+// way is what sends a request.
+func (t *transport) way(r *http.Request) http.RoundTripper {
+	if t.short.suits(r) {
+		return t.short
+	}
+	return t.RoundTripper
+}
+
+// close ends the connections that are kept. The proxy's transport ends its own.
+func (t *transport) close() {
+	if t.short != nil {
+		t.short.Close()
+	}
 }
 
 // streamBody is the body of a stream. It comes to its end when the gateway ends the stream.
