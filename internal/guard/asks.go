@@ -74,8 +74,8 @@ func (f *filter) inputRequests() error {
 	if f.s.space() != '{' {
 		return fault("input requests that are not an object")
 	}
+	f.flow.shut = true // what is asked is judged when all of the message was seen
 	return f.object(func([]byte) error {
-		f.fr.fresh = true
 		methods := 0
 		err := f.object(func(name []byte) error {
 			known, variant := askNames.Match(name)
@@ -105,11 +105,11 @@ func (f *filter) inputRequests() error {
 
 // errorCode reads the code of an error.
 func (f *filter) errorCode() error {
-	start, ok := f.value()
-	if !ok {
-		return errJSON
+	raw, _, err := f.value()
+	if err != nil {
+		return err
 	}
-	if n, err := strconv.ParseFloat(string(f.s.b[start:f.s.i]), 64); err == nil && n == codeURLElicitation {
+	if n, err := strconv.ParseFloat(string(raw), 64); err == nil && n == codeURLElicitation {
 		f.fr.asks |= AskElicitation
 	}
 	return nil
@@ -156,7 +156,7 @@ func members(text []byte, i int, member func(key []byte, name, start, end int)) 
 	}
 	var scratch []byte
 	for first := true; ; first = false {
-		if more, ok := s.more('}', first); !ok || !more {
+		if more, ok := s.next('}', first); !ok || !more {
 			return
 		}
 		s.space()

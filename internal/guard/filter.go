@@ -20,8 +20,6 @@ func (f fault) Error() string { return string(f) }
 type frame struct {
 	kind   jsonrpc.Kind
 	id     []byte // raw; nil if there is none, or null
-	idFrom int    // where it stands in the message
-	idAt   int    // and where in the filtered message
 	method string
 
 	// Of params.
@@ -33,13 +31,9 @@ type frame struct {
 	foreign  bool   // it names a task, or a resource it watches, that is not the caller's to know
 
 	// Of result.
-	list               bool     // there is a list, which was filtered
-	filtered           int      // entries left out, or when observing that would have been
-	cursor             string   // nextCursor, as the upstream wrote it
-	cursorAt, cursorTo int      // where its token stands in the filtered message
-	fresh              bool     // there is another handle, which is sealed anew each time
-	task               heldTask // that the result names
-	edited             bool     // something in it changed
+	task     heldTask // that the result names
+	filtered int      // entries left out, or when observing that would have been
+	oversize int      // those of them that were left out for their size
 }
 
 // sealer makes handles for the caller of what the upstream calls plain.
@@ -59,164 +53,71 @@ type filter struct {
 	maxTTL  int64 // milliseconds
 	sealer  sealer
 
+	known *known      // entries met before; nil if none are remembered
+	met   *knownEntry // the last entry, if it was known
+
 	s       scanner
 	out     []byte // the message so far, if anything in it changed
-	copied  int    // how much of s.b is accounted for in out
+	copied  int    // how much of the message is accounted for in out, or was sent
 	edited  bool
 	fr      frame
-	scratch []byte   // a name without its escapes
-	names   [][]byte // the names of an entry's members
-	store   []byte   // those of them that had escapes
-}
+	idSpace []byte // of fr.id
+	scratch []byte // a name without its escapes
+	name    []byte // by which a policy names an entry
+	instead []byte // what goes on in the place of an entry; nil if that is the entry itself
+	names   names  // of the members of an entry
 
-// envelope members.
-const (
-	sawVersion = 1 << iota
-	sawID
-	sawMethod
-	sawParams
-	sawResult
-	sawError
-)
+	flow flow // how the message arrives, if it does not come whole
+}
 
 // message filters one message. It returns msg itself if nothing had to change,
 // and otherwise bytes that are valid until the next call.
 func (f *filter) message(msg []byte) ([]byte, frame, error) {
-	f.s = scanner{b: msg}
-	f.out, f.copied, f.edited, f.fr = f.out[:0], 0, false, frame{}
-	if err := f.envelope(); err != nil {
+	f.begin(scanner{b: msg, token: none})
+	if err := f.whole(); err != nil {
 		return nil, f.fr, err
 	}
-	if f.s.space(); f.s.i != len(msg) {
-		return nil, f.fr, fault("something follows the message")
-	}
-	f.fr.edited = f.edited
 	if !f.edited {
 		return msg, f.fr, nil
 	}
-	f.out = append(f.out, msg[f.copied:]...)
+	f.copy(f.s.pos())
 	return f.out, f.fr, nil
 }
 
-// at returns where the byte at i of the message stands in the filtered message.
-// Nothing from there on may have been read.
-func (f *filter) at(i int) int { return len(f.out) + i - f.copied }
+// begin makes ready for a message.
+func (f *filter) begin(s scanner) {
+	f.s = s
+	f.out, f.copied, f.edited, f.fr = f.out[:0], 0, false, frame{}
+	f.met = nil
+}
 
-// replace puts with in the place of the bytes from start to end.
+// whole reads the message and what must not follow it.
+func (f *filter) whole() error {
+	if err := f.envelope(); err != nil {
+		return err
+	}
+	if f.s.space(); f.s.i != len(f.s.b) {
+		return fault("something follows the message")
+	}
+	return nil
+}
+
+// copy has all up to a position of the message in out that is not accounted for yet.
+func (f *filter) copy(to int) {
+	if f.copied < to {
+		f.out = append(f.out, f.s.slice(f.copied, to)...)
+		f.copied = to
+	}
+}
+
+// replace puts with in the place of what stands from start to end of the message.
 func (f *filter) replace(start, end int, with []byte) {
 	if !f.edited {
 		f.out = slices.Grow(f.out, len(f.s.b)) // hardly anything is replaced by more
 	}
-	f.out = append(f.out, f.s.b[f.copied:start]...)
+	f.copy(start)
 	f.out = append(f.out, with...)
 	f.copied, f.edited = end, true
-}
-
-// envelope reads the message. It may have no members but those of JSON-RPC, since
-// what a client would make of others is unknown.
-func (f *filter) envelope() error {
-	saw := 0
-	err := f.object(func(name []byte) error {
-		bit := 0
-		switch string(name) {
-		case "jsonrpc":
-			bit = sawVersion
-		case "id":
-			bit = sawID
-		case "method":
-			bit = sawMethod
-		case "params":
-			bit = sawParams
-		case "result":
-			bit = sawResult
-		case "error":
-			bit = sawError
-		default:
-			return fault("a member that JSON-RPC does not have")
-		}
-		if saw&bit != 0 {
-			return fault("a member twice")
-		}
-		saw |= bit
-		switch bit {
-		case sawVersion:
-			return f.version()
-		case sawID:
-			return f.id()
-		case sawMethod:
-			return f.method()
-		case sawParams:
-			return f.params()
-		case sawResult:
-			return f.result()
-		}
-		return f.failure()
-	})
-	if err != nil {
-		return err
-	}
-	return f.shape(saw)
-}
-
-// shape says what kind of message the members make.
-func (f *filter) shape(saw int) error {
-	if saw&sawVersion == 0 {
-		return fault("jsonrpc is missing")
-	}
-	switch saw &^ sawVersion &^ sawParams {
-	case sawMethod | sawID:
-		f.fr.kind = jsonrpc.Request
-	case sawMethod:
-		f.fr.kind = jsonrpc.Notification
-	case sawResult | sawID:
-		f.fr.kind = jsonrpc.Result
-	case sawError | sawID, sawError:
-		f.fr.kind = jsonrpc.Failure
-	default:
-		return fault("not exactly one of method, result and error")
-	}
-	if saw&sawParams != 0 && saw&sawMethod == 0 {
-		return fault("params without a method")
-	}
-	if f.fr.id == nil && (f.fr.kind == jsonrpc.Request || f.fr.kind == jsonrpc.Result) {
-		return fault("no id")
-	}
-	return nil
-}
-
-func (f *filter) version() error {
-	f.s.space()
-	if !f.s.literal(`"2.0"`) {
-		return fault(`jsonrpc is not "2.0"`)
-	}
-	return nil
-}
-
-func (f *filter) id() error {
-	f.s.space()
-	start := f.s.i
-	if !f.s.skip() {
-		return errJSON
-	}
-	raw := f.s.b[start:f.s.i]
-	if string(raw) == "null" {
-		return nil
-	}
-	if !jsonrpc.ValidID(raw) {
-		return fault("id is neither a string nor an integer")
-	}
-	f.fr.id, f.fr.idFrom, f.fr.idAt = raw, start, f.at(start)
-	return nil
-}
-
-func (f *filter) method() error {
-	v, ok := f.s.text()
-	if !ok {
-		return fault("method is not a string")
-	}
-	f.fr.method = v
-	f.fr.asks |= askKinds[v]
-	return nil
 }
 
 // listNames are the members of a result that are lists of what policies name.
@@ -303,9 +204,13 @@ func (f *filter) listless() error {
 	case '{':
 		return f.object(func(name []byte) error {
 			if known, variant := listNames.Match(name); (known || variant) && s.space() == '[' {
-				if ahead := (scanner{b: s.b, i: s.i + 1}); ahead.space() != ']' {
+				if !s.enter('[') {
+					return errJSON
+				}
+				if more, _ := s.next(']', true); more {
 					return fault("a list in an error")
 				}
+				return nil
 			}
 			return f.listless()
 		})
@@ -314,7 +219,7 @@ func (f *filter) listless() error {
 			return errJSON
 		}
 		for first := true; ; first = false {
-			more, ok := s.more(']', first)
+			more, ok := s.next(']', first)
 			if !ok {
 				return errJSON
 			}
@@ -343,7 +248,7 @@ func (f *filter) object(member func(name []byte) error) error {
 		return errJSON
 	}
 	for first := true; ; first = false {
-		more, ok := s.more('}', first)
+		more, ok := s.next('}', first)
 		if !ok {
 			return errJSON
 		}
@@ -365,14 +270,29 @@ func (f *filter) object(member func(name []byte) error) error {
 	}
 }
 
+// value consumes one value, which is short enough to be looked at whole, and returns
+// it and where it begins.
+func (f *filter) value() (raw []byte, start int, err error) {
+	s := &f.s
+	s.space()
+	start = s.pos()
+	s.token = start
+	ok := s.skip()
+	s.token = none
+	if !ok {
+		return nil, start, errJSON
+	}
+	return s.slice(start, s.pos()), start, nil
+}
+
 // release gives f back, without the caller it filtered for and without memory that
 // one large message had needed.
 func (f *filter) release() {
-	out, scratch, names, store := f.out, f.scratch, f.names, f.store
+	f.flow.stop()
+	out, id, scratch, name, names := f.out[:0], f.idSpace[:0], f.scratch[:0], f.name[:0], f.names.reset()
 	if cap(out) > maxPooled {
 		out = nil
 	}
-	clear(names[:cap(names)])
-	*f = filter{out: out[:0], scratch: scratch[:0], names: names[:0], store: store[:0]}
+	*f = filter{out: out, idSpace: id, scratch: scratch, name: name, names: names}
 	filters.Put(f)
 }

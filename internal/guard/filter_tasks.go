@@ -61,7 +61,7 @@ func (f *filter) once(names *jsonrpc.Names, member func() error) error {
 // taskText consumes the id of a task.
 func (f *filter) taskText() (start int, plain string, err error) {
 	f.s.space()
-	start = f.s.i
+	start = f.s.pos()
 	plain, ok := f.s.text()
 	if !ok {
 		return 0, "", fault("a task's id that is not a string")
@@ -71,8 +71,7 @@ func (f *filter) taskText() (start int, plain string, err error) {
 
 // handed puts what the caller knows a task by in the place of what began at start.
 func (f *filter) handed(start int, handle string) {
-	f.fr.fresh = true
-	f.replace(start, f.s.i, jsonrpc.AppendString(nil, handle))
+	f.replace(start, f.s.pos(), jsonrpc.AppendString(nil, handle))
 }
 
 // taskNamed puts the caller's name of a task in the place of the server's. Whether there is one is for foreign to say.
@@ -113,36 +112,23 @@ func (f *filter) taskList() error {
 	if s.space() != '[' {
 		return fault("a list that is not an array")
 	}
-	start := s.i
-	var kept []byte // each begins with a comma
-	err := f.each(func() error {
-		from := s.i
+	return f.entries(func() (shown bool, err error) {
+		start := s.pos()
 		if !s.skip() {
-			return errJSON
+			return false, errJSON
 		}
-		if entry := f.listedTask(s.b[from:s.i]); entry != nil {
-			kept = append(append(kept, ','), entry...)
-		} else {
-			f.fr.filtered++
+		if start < s.base {
+			return false, nil // too large
 		}
-		return nil
+		f.instead = f.listedTask(s.slice(start, s.pos()))
+		return f.instead != nil, nil
 	})
-	if err != nil {
-		return err
-	}
-	f.fr.fresh = true
-	if kept == nil {
-		kept = []byte{'['}
-	}
-	kept[0] = '['
-	f.replace(start, s.i, append(kept, ']'))
-	return nil
 }
 
 // listedTask returns an entry of a list of tasks as the caller is to see it, nil if it is not the caller's.
 func (f *filter) listedTask(entry []byte) []byte {
 	in := filter{sealer: f.sealer, s: scanner{b: entry}}
-	if in.s.space() != '{' || in.once(taskNames, in.taskNamed) != nil || in.fr.foreign || !in.fr.fresh {
+	if in.s.space() != '{' || in.once(taskNames, in.taskNamed) != nil || in.fr.foreign || !in.edited {
 		return nil
 	}
 	return append(in.out, entry[in.copied:]...)
@@ -209,7 +195,7 @@ func (f *filter) each(element func() error) error {
 		return fault("not an array")
 	}
 	for first := true; ; first = false {
-		more, ok := s.more(']', first)
+		more, ok := s.next(']', first)
 		if !ok {
 			return errJSON
 		}

@@ -3,6 +3,7 @@ package guard
 import (
 	"bytes"
 	"slices"
+	"strconv"
 
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/jsonrpc"
 	"github.com/mcpgateway/caddy-mcp-gateway/policy"
@@ -16,26 +17,34 @@ func (d dropped) Error() string { return string(d) }
 // hiddenUpdate is why an update of a resource that the policy hides is left out.
 const hiddenUpdate = dropped("an update of a resource that is hidden")
 
+// equip makes f filter by the caller's rights as they are now.
+func (x *exchange) equip(f *filter) {
+	f.view, f.observe = x.rights()
+	f.scoped, f.maxTTL = x.rev.eras() == modern, x.g.cfg.MaxTTL.Milliseconds()
+	f.sealer, f.known = x, &x.g.known
+	f.ofTask = x.tool != "" || len(x.tasks) > 0
+}
+
 // screen filters one message by the caller's rights as they are now. What it
 // returns is valid until f is used again.
 func (x *exchange) screen(f *filter, msg []byte) ([]byte, frame, error) {
-	view, observe := x.rights()
-	r := rights{view, observe, x.rev.eras() == modern}
-	if out, fr, err := x.g.memo.recall(f, x, r, msg); err != nil || out != nil {
-		x.out.Filtered += fr.filtered
-		return out, fr, err
-	}
-	f.view, f.observe, f.scoped, f.maxTTL, f.sealer = r.view, r.observe, r.scoped, x.g.cfg.MaxTTL.Milliseconds(), x
-	f.ofTask = x.tool != "" || len(x.tasks) > 0
+	x.equip(f)
 	out, fr, err := f.message(msg)
 	if err == nil {
 		err = x.mayAsk(&fr)
 	}
 	if err == nil {
-		x.out.Filtered += fr.filtered
-		x.g.memo.keep(r, msg, out, &fr)
+		x.count(&fr)
 	}
 	return out, fr, err
+}
+
+// count notes what was left out of the lists of a message.
+func (x *exchange) count(fr *frame) {
+	x.out.Filtered += fr.filtered
+	if fr.oversize > 0 {
+		x.warn("entries of a list are left out", fault("they are larger than "+strconv.Itoa(maxEntry)+" bytes"))
+	}
 }
 
 // admits says whether a message on a stream may go on.
@@ -121,21 +130,33 @@ func (x *exchange) screenAnswer(f *filter, body []byte, status int) ([]byte, err
 // screenResponse filters a response to a request of this exchange.
 func (x *exchange) screenResponse(f *filter, msg []byte, status int) ([]byte, error) {
 	out, fr, err := x.screen(f, msg)
-	switch {
-	case err != nil:
-		return nil, err
-	case fr.kind == jsonrpc.Failure && fr.id == nil:
-	case fr.kind != jsonrpc.Result && fr.kind != jsonrpc.Failure:
-		return nil, fault("a " + fr.kind.String() + " where a response belongs")
-	case !x.awaits(fr.id):
-		return nil, fault("a response to another request")
+	if err == nil {
+		err = x.admitsAnswer(&fr, status)
 	}
-	if status >= 300 && fr.kind != jsonrpc.Failure {
-		return nil, fault("a result with a status of failure")
+	if err != nil {
+		return nil, err
 	}
 	x.handedTask(fr.task)
 	return out, nil
 }
+
+// admitsAnswer says whether a message may be the answer to a request of this exchange.
+func (x *exchange) admitsAnswer(fr *frame, status int) error {
+	switch {
+	case fr.kind == jsonrpc.Failure && fr.id == nil:
+	case fr.kind != jsonrpc.Result && fr.kind != jsonrpc.Failure:
+		return fault("a " + fr.kind.String() + " where a response belongs")
+	case !x.awaits(fr.id):
+		return fault("a response to another request")
+	}
+	if status >= 300 && fr.kind != jsonrpc.Failure {
+		return errStatus
+	}
+	return nil
+}
+
+// errStatus is the fault of a result that comes with a status of failure.
+const errStatus = fault("a result with a status of failure")
 
 // elements calls each for every element of a JSON array, which must have one.
 func elements(array []byte, each func(msg []byte) error) error {
@@ -144,7 +165,7 @@ func elements(array []byte, each func(msg []byte) error) error {
 		return errJSON
 	}
 	for first := true; ; first = false {
-		more, ok := s.more(']', first)
+		more, ok := s.next(']', first)
 		if !ok || !more && first {
 			return errJSON
 		}

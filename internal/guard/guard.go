@@ -97,7 +97,7 @@ type Outcome struct {
 // Guard judges the traffic of one MCP server. It is safe for concurrent use.
 type Guard struct {
 	cfg       Config
-	memo      memo
+	known     known
 	sessions  sessions
 	listeners listeners
 	audiences audiences
@@ -134,7 +134,7 @@ func New(cfg Config) (*Guard, error) {
 		cfg.NewRequestID = rand.Text
 	}
 	seed := maphash.MakeSeed()
-	return &Guard{cfg: cfg, memo: memo{seed: seed}, sessions: sessions{seed: seed}}, nil
+	return &Guard{cfg: cfg, known: known{seed: seed}, sessions: sessions{seed: seed}}, nil
 }
 
 // Next hands a request on to the MCP server.

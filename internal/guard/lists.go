@@ -1,8 +1,6 @@
 package guard
 
 import (
-	"bytes"
-
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/jsonrpc"
 	"github.com/mcpgateway/caddy-mcp-gateway/policy"
 )
@@ -18,47 +16,82 @@ func (f *filter) list(kind policy.Kind) error {
 	if s.space() != '[' {
 		return fault("a list that is not an array")
 	}
+	return f.entries(func() (bool, error) { return f.element(kind) })
+}
+
+// entries reads an array and leaves out of it what element, which reads an entry,
+// says is not to be shown.
+func (f *filter) entries(element func() (shown bool, err error)) error {
+	s := &f.s
 	if !s.enter('[') {
 		return errJSON
 	}
-	f.fr.list = true
 	kept := false
-	gap := -1 // where the first of the entries left out since the last kept one began
-	last := s.i
+	gap := false // entries were left out since the last kept one
 	for first := true; ; first = false {
-		more, ok := s.more(']', first)
+		last := s.pos()
+		f.flow.keep = last
+		more, ok := s.next(']', first)
 		if !ok {
 			return errJSON
 		}
 		if !more {
-			if gap >= 0 {
-				f.replace(gap, s.i-1, nil)
+			if gap {
+				f.copied = s.pos() - 1
 			}
+			f.flow.keep = none
 			return nil
 		}
 		s.space()
-		start := s.i
-		shown, err := f.entry(kind)
+		start := s.pos()
+		f.flow.inEntry, f.instead = true, nil
+		shown, err := element()
+		f.flow.inEntry = false
 		if err != nil {
 			return err
+		}
+		if s.pos()-last > f.flow.mostEntry() {
+			shown = false
+			f.fr.oversize++
 		}
 		switch {
 		case !shown:
 			f.fr.filtered++
-			if gap < 0 {
-				gap = last
+			if f.copied < last {
+				f.replace(last, s.pos(), nil)
 			}
+			f.copied, f.edited, gap = s.pos(), true, true
 			continue
-		case gap >= 0 && kept:
-			f.replace(gap, start, comma)
-		case gap >= 0:
-			f.replace(gap, start, nil)
+		case gap && kept:
+			f.out = append(f.out, ',')
+			f.copied = start
+		case gap:
+			f.copied = start
 		}
-		kept, gap, last = true, -1, s.i
+		if kept, gap = true, false; f.instead != nil {
+			f.replace(start, s.pos(), f.instead)
+		}
 	}
 }
 
-var comma = []byte{','}
+// element reads an entry, or takes it for one that it has met before, and says
+// whether it may be shown.
+func (f *filter) element(kind policy.Kind) (shown bool, err error) {
+	if f.known == nil {
+		_, shown, err = f.entry(kind)
+		return shown, err
+	}
+	e, sum := f.known.find(kind, &f.s, f.met)
+	if f.met = e; e != nil {
+		return e.name != "" && (e.shows(f.view) || f.hide()), nil
+	}
+	start := f.s.pos()
+	name, shown, err := f.entry(kind)
+	if err == nil && start >= f.s.base {
+		f.known.learn(sum, kind, f.s.slice(start, f.s.pos()), name)
+	}
+	return shown, err
+}
 
 // identity is the member by which policies name an entry of each kind.
 var identity = [...]struct {
@@ -71,79 +104,71 @@ var identity = [...]struct {
 	policy.Template: {"uriTemplate", jsonrpc.NewNames("uriTemplate")},
 }
 
-// maxMembers bounds the members of an entry; the specification has a dozen.
-const maxMembers = 64
-
 // entry reads an entry of a list and says whether it may be shown. One that some
-// reader could take for another, or that has no name at all, may not.
-func (f *filter) entry(kind policy.Kind) (shown bool, err error) {
+// reader could take for another, or that has no name at all, may not, and its name
+// is returned as none.
+func (f *filter) entry(kind policy.Kind) (name []byte, shown bool, err error) {
 	s := &f.s
 	if s.space() != '{' {
 		if !s.skip() {
-			return false, errJSON
+			return nil, false, errJSON
 		}
-		return false, nil
+		return nil, false, nil
 	}
 	if !s.enter('{') {
-		return false, errJSON
+		return nil, false, errJSON
 	}
 	id := &identity[kind]
-	f.names, f.store = f.names[:0], f.store[:0]
+	f.names.clear()
 	sound, named := true, false
-	var name []byte
 	for first := true; ; first = false {
-		more, ok := s.more('}', first)
+		more, ok := s.next('}', first)
 		if !ok {
-			return false, errJSON
+			return nil, false, errJSON
 		}
 		if !more {
 			break
 		}
 		member, ok := s.key(&f.scratch)
 		if !ok {
-			return false, errJSON
+			return nil, false, errJSON
 		}
-		sound = sound && f.single(member)
-		switch string(member) {
-		case id.name:
+		usual, again := f.names.note(member)
+		sound = sound && !again
+		if string(member) == id.name {
 			if s.space() != '"' {
 				sound = false
-				break
+			} else if named = f.nameText(); !named {
+				return nil, false, errJSON
+			} else {
+				continue
 			}
-			if name, named = f.text(); !named {
-				return false, errJSON
-			}
-			continue
-		case "description", "inputSchema", "title", "annotations", "outputSchema", "icons", "_meta", "mimeType", "arguments", "execution", "size":
-		default:
+		} else if !usual {
 			if _, variant := id.names.Match(member); variant {
 				sound = false
 			}
 		}
 		if !s.skip() {
-			return false, errJSON
+			return nil, false, errJSON
 		}
 	}
-	if !sound || !named || len(name) == 0 || hasControl(name) {
-		return false, nil
+	if !sound || !named || len(f.name) == 0 || hasControl(f.name) {
+		return nil, false, nil
 	}
-	return f.view.Decide(kind, string(name)).Allowed || f.hide(), nil
+	return f.name, f.view.Decide(kind, string(f.name)).Allowed || f.hide(), nil
 }
 
-// text consumes a string value and returns it unescaped, without a copy if it can.
-func (f *filter) text() ([]byte, bool) {
-	start := f.s.i
-	plain, ok := f.s.str()
-	if !ok {
-		return nil, false
+// nameText consumes a string into f.name, unescaped.
+func (f *filter) nameText() bool {
+	raw, plain, ok := f.s.quoted()
+	switch {
+	case !ok:
+	case plain:
+		f.name = append(f.name[:0], raw...)
+	default:
+		f.name, ok = unquote(f.name[:0], raw)
 	}
-	raw := f.s.b[start+1 : f.s.i-1]
-	if plain {
-		return raw, true
-	}
-	at := len(f.store)
-	f.store, ok = unquote(f.store, raw)
-	return f.store[at:len(f.store):len(f.store)], ok
+	return ok
 }
 
 // hide is called for what the policy denies. When the policy is only observed, the
@@ -153,27 +178,6 @@ func (f *filter) hide() bool {
 		f.fr.filtered++
 	}
 	return f.observe
-}
-
-// single notes the name of an entry's member and reports whether it is the first
-// of that name.
-func (f *filter) single(name []byte) bool {
-	for _, n := range f.names {
-		if len(n) == len(name) && bytes.Equal(n, name) {
-			return false
-		}
-	}
-	if len(f.names) >= maxMembers {
-		return false
-	}
-	if len(f.scratch) > 0 && len(name) > 0 && &f.scratch[0] == &name[0] {
-		// The next name with escapes will overwrite it.
-		at := len(f.store)
-		f.store = append(f.store, name...)
-		name = f.store[at:len(f.store):len(f.store)]
-	}
-	f.names = append(f.names, name)
-	return true
 }
 
 // hasControl reports whether a name, which is valid UTF-8, has a control character

@@ -1,7 +1,6 @@
 package guard
 
 import (
-	"hash/maphash"
 	"net/http"
 	"strings"
 	"testing"
@@ -164,95 +163,5 @@ func TestTheSameListForOthersIsFilteredForThem(t *testing.T) {
 	g.policy.Store(compile(t, `roles: { member: { allow: [{ tools: [shown_0] }] } }`))
 	if body := as("1", "member", ""); strings.Count(body, "shown_") != 1 {
 		t.Errorf("under another policy a member sees %d", strings.Count(body, "shown_"))
-	}
-}
-
-func TestTheMemoIsBoundedAndExact(t *testing.T) {
-	m := memo{seed: maphash.MakeSeed()}
-	p := compile(t, testPolicy)
-	view := p.View(&policy.Subject{Roles: []string{"member"}}, "files")
-	r := rights{view, false, false}
-	x := &exchange{g: &Guard{}, out: &Outcome{}}
-	f := new(filter)
-	f.view, f.maxTTL = view, 1000
-	list := func(n int, id string) []byte {
-		return []byte(strings.Replace(string(toolList(n)), `"id":7`, `"id":`+id, 1))
-	}
-	keep := func(msg []byte) {
-		out, fr, err := f.message(msg)
-		if err != nil {
-			t.Fatal(err)
-		}
-		before := len(m.order)
-		m.keep(r, msg, out, &fr)
-		if len(m.order) > before {
-			t.Error("a list is remembered that came once")
-		}
-		m.keep(r, msg, out, &fr)
-	}
-	for n := range 3 * memoPages {
-		keep(list(n+10, "7"))
-	}
-	if len(m.order) != memoPages || len(m.pages[r]) != memoPages {
-		t.Errorf("%d pages are remembered for the same rights", len(m.order))
-	}
-	last := 3*memoPages + 9
-	for _, id := range []string{"1", `"x"`, "-5"} {
-		want, _, _ := f.message(list(last, id))
-		want = append([]byte(nil), want...)
-		got, fr, err := m.recall(f, x, r, list(last, id))
-		if err != nil || string(got) != string(want) || string(fr.id) != id || fr.filtered == 0 {
-			t.Errorf("id %s: recalled %.80s, %v", id, got, err)
-		}
-	}
-	// What comes before the id counts as well.
-	turned := func(title string) []byte {
-		s := strings.Replace(string(list(20, "7")), `{"jsonrpc":"2.0","id":7,`, "{", 1)
-		s = strings.Replace(s, "Tool number 1\"", title+`"`, 1)
-		return []byte(strings.TrimSuffix(s, "}") + `,"jsonrpc":"2.0","id":7}`)
-	}
-	keep(turned("one"))
-	if got, _, _ := m.recall(f, x, r, turned("one")); got == nil {
-		t.Error("a list before its id is not recalled")
-	}
-	if got, _, _ := m.recall(f, x, r, turned("two")); got != nil {
-		t.Errorf("another list before its id: recalled %.80s", got)
-	}
-	for name, msg := range map[string][]byte{
-		"an id that is none":            list(last, "null"),
-		"an id that is more than one":   list(last, `7,"result":{"tools":[{"name":"hidden_vault"}]},"id":7`),
-		"an id that is too long":        list(last, `"`+strings.Repeat("a", 1000)+`"`),
-		"a list of others":              list(10, "7"),
-		"one byte more":                 append(list(last, "7"), ' '),
-		"one byte else":                 []byte(strings.Replace(string(list(last, "7")), "shown_30", "shown_31", 1)),
-		"the first half of it":          list(last, "7")[:len(list(last, "7"))/2],
-		"an id that ends in the middle": list(last, `7,`),
-	} {
-		if got, _, _ := m.recall(f, x, r, msg); got != nil {
-			t.Errorf("%s: recalled %.80s", name, got)
-		}
-	}
-	if got, _, _ := m.recall(f, x, rights{view, true, false}, list(last, "7")); got != nil {
-		t.Error("what was filtered is recalled when observing")
-	}
-	if got, _, _ := m.recall(f, x, rights{view, false, true}, list(last, "7")); got != nil {
-		t.Error("what was filtered for one revision is recalled for another")
-	}
-	large := list(3000, "7")
-	out, fr, _ := f.message(large)
-	for i := range 40 {
-		r := rights{new(policy.View), i%2 == 0, false}
-		m.keep(r, large, out, &fr)
-		m.keep(r, large, out, &fr)
-		if m.space > memoSpace {
-			t.Fatalf("%d bytes are remembered", m.space)
-		}
-	}
-	sum := 0
-	for _, p := range m.order {
-		sum += p.size()
-	}
-	if sum != m.space {
-		t.Errorf("%d bytes are accounted for, %d remembered", m.space, sum)
 	}
 }

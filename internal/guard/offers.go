@@ -38,17 +38,14 @@ func (f *filter) flags(members ...string) error {
 	err := f.object(func(name []byte) error {
 		empty = false
 		i := slices.Index(members, string(name))
-		start, ok := f.value()
-		if !ok {
-			return errJSON
-		}
-		if i >= 0 {
+		raw, start, err := f.value()
+		if err == nil && i >= 0 {
 			found |= 1 << i
-			if string(f.s.b[start:f.s.i]) != "true" {
-				f.replace(start, f.s.i, []byte("true"))
+			if string(raw) != "true" {
+				f.replace(start, f.s.pos(), []byte("true"))
 			}
 		}
-		return nil
+		return err
 	})
 	if err != nil {
 		return err
@@ -63,7 +60,7 @@ func (f *filter) flags(members ...string) error {
 		}
 		missing, empty = append(missing, `"`+member+`":true`...), false
 	}
-	if end := f.s.i - 1; len(missing) > 0 {
+	if end := f.s.pos() - 1; len(missing) > 0 {
 		f.replace(end, end, missing)
 	}
 	return nil
@@ -73,8 +70,7 @@ func (f *filter) flags(members ...string) error {
 // since we tell of them if the server does not. What is no acknowledgement stays as it is.
 func (f *filter) acknowledge(msg []byte, asked lists) []byte {
 	msg = bytes.Clone(msg) // it may be in memory that is written to here
-	f.s = scanner{b: msg}
-	f.out, f.copied, f.edited = f.out[:0], 0, false
+	f.begin(scanner{b: msg, token: none})
 	err := f.object(func(name []byte) error {
 		if string(name) == "params" && f.s.space() == '{' {
 			return f.object(func(name []byte) error {
@@ -95,6 +91,6 @@ func (f *filter) acknowledge(msg []byte, asked lists) []byte {
 	if err != nil || !f.edited {
 		return msg
 	}
-	f.out = append(f.out, msg[f.copied:]...)
+	f.copy(len(msg))
 	return f.out
 }

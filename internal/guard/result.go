@@ -94,7 +94,7 @@ func (f *filter) result() error {
 		case sawTemplates:
 			return f.list(policy.Template)
 		case sawCursor:
-			return f.nextCursor()
+			return f.handle(purposeCursor)
 		case sawScope:
 			return f.cacheScope()
 		case sawTTL:
@@ -104,9 +104,7 @@ func (f *filter) result() error {
 				return f.capabilities()
 			}
 		case sawState:
-			f.fr.fresh = true
-			_, _, err := f.handle(purposeState)
-			return err
+			return f.handle(purposeState)
 		case sawTask:
 			return f.newTask()
 		case sawTaskID:
@@ -124,78 +122,59 @@ func (f *filter) result() error {
 	}
 	if err == nil && f.scoped && saw&sawOwn != 0 && saw&sawScope == 0 {
 		// Revision 2026-07-28 requires it; where it is missing, the Go SDK takes "public".
-		end := f.s.i - 1
+		end := f.s.pos() - 1
 		f.replace(end, end, []byte(`,"cacheScope":"private"`))
 	}
 	return err
 }
 
-// value consumes one value and returns where it began.
-func (f *filter) value() (start int, ok bool) {
-	f.s.space()
-	start = f.s.i
-	return start, f.s.skip()
-}
-
 // cacheScope tells clients and the caches between that the answer is one person's.
 func (f *filter) cacheScope() error {
-	start, ok := f.value()
-	if !ok {
-		return errJSON
+	raw, start, err := f.value()
+	if err == nil && string(raw) != `"private"` {
+		f.replace(start, f.s.pos(), []byte(`"private"`))
 	}
-	if string(f.s.b[start:f.s.i]) != `"private"` {
-		f.replace(start, f.s.i, []byte(`"private"`))
-	}
-	return nil
+	return err
 }
 
 // ttl bounds how long a client takes an answer for fresh, since what a person may
 // see can change meanwhile.
 func (f *filter) ttl() error {
-	start, ok := f.value()
-	if !ok {
-		return errJSON
+	raw, start, err := f.value()
+	if err != nil {
+		return err
 	}
-	n, err := strconv.ParseFloat(string(f.s.b[start:f.s.i]), 64)
+	n, err := strconv.ParseFloat(string(raw), 64)
 	switch {
 	case f.ofTask:
 	case err != nil: // not a number, or one beyond all bounds
-		f.replace(start, f.s.i, []byte("0"))
+		f.replace(start, f.s.pos(), []byte("0"))
 	case n > float64(f.maxTTL):
-		f.replace(start, f.s.i, strconv.AppendInt(nil, f.maxTTL, 10))
+		f.replace(start, f.s.pos(), strconv.AppendInt(nil, f.maxTTL, 10))
 	}
 	return nil
 }
 
-// nextCursor seals the handle of the next page: it is bound to this caller, and
-// what the upstream wrote into it may be the name of a hidden entry.
-func (f *filter) nextCursor() error {
-	plain, size, err := f.handle(purposeCursor)
-	f.fr.cursor, f.fr.cursorAt, f.fr.cursorTo = plain, len(f.out)-size, len(f.out)
-	return err
-}
-
-// handle puts a sealed handle in the place of a string, and says what the string
-// was and how long the token is that it put there: 0 for null and the empty cursor,
-// which some servers write for "no more" and which stay.
-func (f *filter) handle(purpose string) (plain string, size int, err error) {
+// handle puts a sealed handle in the place of a string: it is bound to this caller,
+// and what the upstream wrote into a cursor may be the name of a hidden entry. Null
+// and the empty cursor, which some servers write for "no more", stay.
+func (f *filter) handle(purpose string) error {
 	f.s.space()
-	start := f.s.i
+	start := f.s.pos()
 	if f.s.literal("null") {
-		return "", 0, nil
+		return nil
 	}
 	plain, ok := f.s.text()
 	if !ok {
-		return "", 0, fault("a handle that is not a string")
+		return fault("a handle that is not a string")
 	}
 	if plain == "" && purpose == purposeCursor {
-		return "", 0, nil
+		return nil
 	}
 	sealed, err := f.sealer.sealHandle(purpose, plain)
 	if err != nil {
-		return "", 0, err
+		return err
 	}
-	token := jsonrpc.AppendString(nil, sealed)
-	f.replace(start, f.s.i, token)
-	return plain, len(token), nil
+	f.replace(start, f.s.pos(), jsonrpc.AppendString(nil, sealed))
+	return nil
 }

@@ -12,55 +12,94 @@ const (
 	highs = 0x8080808080808080
 )
 
+// special returns where, from i on, the first byte of a string's text stands that
+// is not simply a character: a quote, a backslash, a control character or one that
+// is not ASCII. It is len(b) if there is none.
+func special(b []byte, i int) int {
+	// Sixteen bytes at a time without a branch for each: most strings of a list are
+	// shorter, and how long they are is not to be guessed. In a word, m and n have
+	// the high bit of the first special byte, and perhaps of some after it. Quotes
+	// and control characters are below 0x21 once bit 1 is turned.
+	for i+16 <= len(b) {
+		v := b[i : i+16 : i+16]
+		w, x := binary.LittleEndian.Uint64(v), binary.LittleEndian.Uint64(v[8:])
+		m := ((w ^ 0x02*ones - 0x21*ones) | (w ^ '\\'*ones - ones) | w) & highs
+		n := ((x ^ 0x02*ones - 0x21*ones) | (x ^ '\\'*ones - ones) | x) & highs
+		if m|n != 0 {
+			if m != 0 {
+				return i + bits.TrailingZeros64(m)>>3
+			}
+			return i + 8 + bits.TrailingZeros64(n)>>3
+		}
+		i += 16
+	}
+	for i < len(b) {
+		if c := b[i]; c == '"' || c == '\\' || c < ' ' || c >= utf8.RuneSelf {
+			break
+		}
+		i++
+	}
+	return i
+}
+
 // str consumes a string token, at whose opening quote i stands. plain says that it
 // has no escapes.
 func (s *scanner) str() (plain, ok bool) {
-	b, i := s.b, s.i+1
-	plain = true
+	i := special(s.b, s.i+1)
+	if i < len(s.b) && s.b[i] == '"' {
+		s.i = i + 1
+		return true, true
+	}
+	return s.rest(i)
+}
+
+// rest consumes the rest of a string from b[i] on. plain says that there are no
+// escapes in it.
+func (s *scanner) rest(i int) (plain, ok bool) {
+	plain, s.i = true, i
 	for {
-		// Eight bytes at a time, for as long as none of them is a quote, a
-		// backslash, a control character or outside ASCII.
-		for i+8 <= len(b) {
-			w := binary.LittleEndian.Uint64(b[i:])
-			quote := w ^ '"'*ones
-			slash := w ^ '\\'*ones
-			m := ((w-0x20*ones)&^w | (quote-ones)&^quote | (slash-ones)&^slash | w) & highs
-			if m != 0 {
-				i += bits.TrailingZeros64(m) >> 3
-				break
-			}
-			i += 8
-		}
-		if i >= len(b) {
-			s.i = len(b)
+		if s.i >= len(s.b) && !s.fill() {
 			return false, false
 		}
-		switch c := b[i]; {
+		switch c := s.b[s.i]; {
 		case c == '"':
-			s.i = i + 1
+			s.i++
 			return plain, true
 		case c == '\\':
 			plain = false
-			n := escape(b[i:])
+			s.need(6) // or as many as there are
+			n := escape(s.b[s.i:])
 			if n == 0 {
-				s.i = i
 				return false, false
 			}
-			i += n
+			s.i += n
 		case c < ' ':
-			s.i = i
 			return false, false
-		case c < utf8.RuneSelf:
-			i++
-		default:
-			r, n := utf8.DecodeRune(b[i:])
-			if r == utf8.RuneError && n == 1 {
-				s.i = i
+		case c >= utf8.RuneSelf:
+			if !s.runes() {
 				return false, false
 			}
-			i += n
 		}
+		s.i = special(s.b, s.i)
 	}
+}
+
+// runes consumes characters that are not ASCII.
+func (s *scanner) runes() bool {
+	for s.i < len(s.b) && s.b[s.i] >= utf8.RuneSelf {
+		if !utf8.FullRune(s.b[s.i:]) && !s.fill() {
+			return false
+		}
+		r, n := utf8.DecodeRune(s.b[s.i:])
+		if r == utf8.RuneError && n == 1 {
+			if !utf8.FullRune(s.b[s.i:]) {
+				continue // it is still not whole
+			}
+			return false
+		}
+		s.i += n
+	}
+	return true
 }
 
 // escape returns the length of the escape sequence that b begins with, or 0.
@@ -149,15 +188,26 @@ func (s *scanner) text() (string, bool) {
 	if s.space() != '"' {
 		return "", false
 	}
-	start := s.i
-	plain, ok := s.str()
+	raw, plain, ok := s.quoted()
 	if !ok {
 		return "", false
 	}
-	raw := s.b[start+1 : s.i-1]
 	if plain {
 		return string(raw), true
 	}
 	v, ok := unquote(nil, raw)
 	return string(v), ok
+}
+
+// quoted consumes a string token, at whose opening quote i stands, and returns what
+// is between its quotes.
+func (s *scanner) quoted() (raw []byte, plain, ok bool) {
+	start := s.pos()
+	s.token = start
+	plain, ok = s.str()
+	s.token = none
+	if ok {
+		raw = s.slice(start+1, s.pos()-1)
+	}
+	return raw, plain, ok
 }
