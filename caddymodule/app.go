@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/audit"
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/identity"
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/oauth"
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/pages"
 	"github.com/mcpgateway/caddy-mcp-gateway/policy"
@@ -87,6 +88,7 @@ type App struct {
 	origins    originList
 	policy     *policy.Policy
 	auditor    audit.Sink
+	providers  []identity.Provider
 	oauth      *oauth.Server
 	oauthNames []string // the paths it has or keeps free, folded
 	sites      *survey
@@ -131,6 +133,7 @@ func (app *App) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
+	app.providers = providers
 	if err := checkMentions(app.policy, append(mentions, named...)); err != nil {
 		return err
 	}

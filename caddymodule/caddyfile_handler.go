@@ -76,6 +76,9 @@ func onSiteLevel(h httpcaddyfile.Helper) bool {
 //	    may_ask     elicitation|sampling|roots...|none
 //	    resource    <url>
 //	    credentials <module> ...
+//	    accept_tokens <issuer> {
+//	        ...
+//	    }
 //
 //	    # and those of reverse_proxy, but for handle_response, rewrite and method
 //	    ...
@@ -167,8 +170,12 @@ func (r *directiveReader) lines(d *caddyfile.Dispenser) error {
 			opened = true
 		}
 		name := d.Val()
-		if read, isOurs := ours[name]; isOurs {
-			if seen[name] {
+		read, repeatable := ours[name+"*"]
+		if once, isOurs := ours[name]; isOurs || repeatable {
+			if isOurs {
+				read = once
+			}
+			if seen[name] && !repeatable {
 				return d.Errf("%s is set twice", name)
 			}
 			seen[name] = true
@@ -260,7 +267,7 @@ func (r *directiveReader) options() options {
 			}
 			return nil
 		},
-		"accept_tokens": unsupported("accept_tokens"),
+		"accept_tokens*": h.readAcceptTokens,
 	}
 }
 

@@ -24,13 +24,14 @@ var environment = map[string]string{
 
 	"WORKOS_CLIENT_SECRET": "sk_test_secret", // as WorkOS' guide calls it
 
-	"CI_BOT_SECRET":   "a-long-enough-secret-of-the-bot",
-	"DOCS_API_SECRET": "a-long-enough-secret-of-the-api",
-	"GITHUB_TOKEN":    "ghp_secret",
-	"BOB_HASH":        "$2a$04$6TyNbkNby9mQfS8SE9hh3e6R.G7f1F1h9PJSVxTb3JqQqGDgEUliK",
-	"ISSUER":          "https://mcp.example.com",
-	"POLICY_FILE":     "testdata/policy.yaml",
-	"EMPTY":           "",
+	"CI_BOT_SECRET":        "a-long-enough-secret-of-the-bot",
+	"DOCS_API_SECRET":      "a-long-enough-secret-of-the-api",
+	"GITHUB_TOKEN":         "ghp_secret",
+	"INTROSPECTION_SECRET": "a-long-enough-secret-of-the-gateway",
+	"BOB_HASH":             "$2a$04$6TyNbkNby9mQfS8SE9hh3e6R.G7f1F1h9PJSVxTb3JqQqGDgEUliK",
+	"ISSUER":               "https://mcp.example.com",
+	"POLICY_FILE":          "testdata/policy.yaml",
+	"EMPTY":                "",
 }
 
 // setEnvironment sets them for one test.

@@ -71,6 +71,9 @@ type Handler struct {
 	// What the gateway proves itself with to the MCP server. Default: nothing.
 	CredentialsRaw json.RawMessage `json:"credentials,omitempty" caddy:"namespace=mcp_gateway.credentials inline_key=module"`
 
+	// The authorization servers that exist already and whose access tokens are accepted too.
+	AcceptTokens []AcceptTokens `json:"accept_tokens,omitempty"`
+
 	// How to reach the MCP server: Caddy's reverse proxy. What would let an answer past the guard, or change a request
 	// after it was judged, is refused: handle_response, rewrite.
 	ReverseProxy *reverseproxy.Handler `json:"reverse_proxy,omitempty"`
@@ -84,7 +87,8 @@ type Handler struct {
 	guard        *guard.Guard
 	credentials  upstream.Credentials
 	target       target
-	proxying     bool // ReverseProxy was provisioned
+	proxying     bool     // ReverseProxy was provisioned
+	joined       []string // the issuers of AcceptTokens, in the pool
 }
 
 // CaddyModule returns the Caddy module information.
@@ -114,6 +118,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return err
 	}
 	h.folded = fold(h.Mount)
+	if err := h.provisionAccepted(); err != nil {
+		return err
+	}
 	if h.CredentialsRaw != nil {
 		module, err := ctx.LoadModule(h, "CredentialsRaw")
 		if err != nil {
@@ -184,7 +191,7 @@ func (h *Handler) takeSeats(ctx caddy.Context) error {
 
 // checkBare makes sure that a handler without a mount has nothing that needs one.
 func (h *Handler) checkBare() error {
-	if h.ReverseProxy != nil || h.Server != "" || h.Endpoint != "" || h.CredentialsRaw != nil {
+	if h.ReverseProxy != nil || h.AcceptTokens != nil || h.Server != "" || h.Endpoint != "" || h.CredentialsRaw != nil {
 		return errors.New("mcp_gateway without a mount serves the OAuth endpoints alone; to guard a server, add its mount")
 	}
 	return nil
@@ -223,14 +230,15 @@ func (h *Handler) check() error {
 
 // Cleanup gives back what Provision took. It also runs after a Provision that failed half way.
 func (h *Handler) Cleanup() error {
+	err := h.partIssuers()
 	if !h.proxying {
-		return nil
+		return err
 	}
 	h.proxying = false
 	if own, ok := h.ReverseProxy.Transport.(*transport); ok {
 		own.close()
 	}
-	return h.ReverseProxy.Cleanup()
+	return errors.Join(err, h.ReverseProxy.Cleanup())
 }
 
 // Interface guards.

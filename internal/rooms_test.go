@@ -23,7 +23,7 @@ var rooms = map[string][]string{
 	"hostile":  {}, // what tests attack with
 	"identity": {"local", "oidc", "workos"},
 	"jsonrpc":  {},
-	"oauth":    {},
+	"oauth":    {"foreign"},
 	"pages":    {},
 	"peers":    {}, // the programs that tests run against
 	"seal":     {},

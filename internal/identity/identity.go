@@ -108,3 +108,13 @@ type Configured interface {
 	// somebody who is outdated asks nobody either, and may overlap with others.
 	Outdated(p *Person) bool
 }
+
+// Directory is a Provider that can say who a person is by their id alone: for people who come with an access token that another
+// server has issued, and whose session is not ours.
+type Directory interface {
+	Provider
+	// Lookup returns the person as they are now, with the rights they have in org, or, if org is empty, in the organization that
+	// a sign-in would choose. The Person has no Session. Errors are, or wrap, ErrDenied, if nobody has that id or they may not
+	// come in, or ErrUnavailable.
+	Lookup(ctx context.Context, id, org string) (*Person, error)
+}

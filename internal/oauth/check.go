@@ -53,11 +53,18 @@ type grantState struct {
 // whose grant was read in the last seconds costs neither a signature nor a look into the store. A revocation bites within
 // five seconds, and at once on the node where it was made.
 //
+// A token from elsewhere is good where res.Accepts has its issuer.
+//
 // The errors are ErrNoToken, ErrInvalidToken and ErrUnavailable.
 func (s *Server) Authenticate(ctx context.Context, r *http.Request, res Resource) (*Access, error) {
 	token, err := bearerToken(r)
 	if err != nil {
 		return nil, err
+	}
+	if len(res.Accepts) > 0 && s.cache.token(token) == nil {
+		if access, elsewhere, err := s.acceptForeign(ctx, r, token, res); elsewhere {
+			return access, err
+		}
 	}
 	t, err := s.known(ctx, token)
 	if err != nil {

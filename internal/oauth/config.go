@@ -26,6 +26,8 @@ type Resource struct {
 	Server string
 	// Mount is the path of the mount, such as /github, or / for the root.
 	Mount string
+	// Accepts are the authorization servers whose access tokens are good here besides ours.
+	Accepts []*Accepted
 }
 
 // Consent says when a person is asked again.

@@ -25,6 +25,12 @@ func (s *Server) ServeResourceMetadata(w http.ResponseWriter, r *http.Request, r
 	doc := resourceMetadata{
 		Resource: res.URL, AuthorizationServers: []string{s.cfg.Issuer}, Scopes: []string{scopeMCP}, BearerMethods: []string{"header"}, Name: res.Server,
 	}
+	// Ours comes first: most clients take the first.
+	for _, via := range res.Accepts {
+		if !via.Unlisted {
+			doc.AuthorizationServers = append(doc.AuthorizationServers, via.Issuer.Name())
+		}
+	}
 	if slash {
 		doc.Resource += "/"
 	}

@@ -33,6 +33,8 @@ type Server struct {
 	cache     *cache
 	reads     flights[*grantState]
 	asks      flights[*grantRecord]
+	accepting *accepting
+	directory directory
 	askWait   time.Duration
 	bodyWait  time.Duration
 	routes    map[string]http.HandlerFunc
@@ -52,7 +54,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	s := &Server{
 		cfg: cfg, log: cfg.Logger, pages: cfg.Pages, providers: make(map[string]identity.Provider), limits: newRegisterLimits(cfg.RegisterPerMinute),
-		secrets: newSecretLimits(), cache: newCache(), askWait: defaultAskWait, bodyWait: defaultBodyWait, origin: issuer.Scheme + "://" + issuer.Host,
+		secrets: newSecretLimits(), cache: newCache(), accepting: newAccepting(), askWait: defaultAskWait, bodyWait: defaultBodyWait, origin: issuer.Scheme + "://" + issuer.Host,
 	}
 	s.keys.server = s
 	if issuer.Scheme == "https" {
@@ -165,6 +167,7 @@ func (s *Server) abilities(p *identity.Person, res Resource) ([]pages.Ability, b
 // they have gone from the store.
 func (s *Server) Sweep(ctx context.Context) error {
 	s.cache.prune(s.now())
+	s.accepting.prune(s.now())
 	s.keys.keep(ctx)
 	_, err := s.cfg.Store.Sweep(ctx)
 	return err
@@ -175,6 +178,8 @@ func (s *Server) Sweep(ctx context.Context) error {
 func (s *Server) Close() {
 	s.reads.wait()
 	s.asks.wait()
+	s.accepting.checks.wait()
+	s.directory.calls.wait()
 }
 
 // parseIssuer checks an issuer identifier (RFC 8414 section 2). It is used as it is written, everywhere.

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/workos/workos-go/v4/pkg/organizations"
-	"github.com/workos/workos-go/v4/pkg/usermanagement"
 )
 
 const (
@@ -109,26 +108,13 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 // memberships lists the organizations in which a person is an active member, oldest first; org narrows the list to
 // one organization.
 func (p *Provider) memberships(ctx context.Context, user, org string) ([]organization, error) {
-	var found []organization
-	// Every status is asked for and the active ones kept: an inactive or pending membership opens nothing.
-	opts := usermanagement.ListOrganizationMembershipsOpts{
-		UserID: user, OrganizationID: org, Limit: pageSize, Order: usermanagement.Asc,
+	active, err := p.activeMemberships(ctx, user, org)
+	if err != nil {
+		return nil, err
 	}
-	for range maxPages {
-		callCtx, n := withNote(ctx)
-		list, err := p.users.ListOrganizationMemberships(callCtx, opts)
-		if err != nil {
-			return nil, p.failure("list the memberships", err, n).err()
-		}
-		for _, m := range list.Data {
-			if m.UserID == user && m.Status == usermanagement.Active && (org == "" || m.OrganizationID == org) {
-				found = append(found, organization{id: m.OrganizationID})
-			}
-		}
-		if list.ListMetadata.After == "" || len(list.Data) == 0 {
-			break
-		}
-		opts.After = list.ListMetadata.After
+	var found []organization
+	for _, m := range active {
+		found = append(found, organization{id: m.Organization})
 	}
 	return found, nil
 }

@@ -24,6 +24,7 @@ type fake struct {
 	// authenticate answers /user_management/authenticate by grant type.
 	authenticate map[string]func(call) reply
 	memberships  []map[string]any
+	roles        []map[string]any // of every organization
 	listStatus   int
 	jwksStatus   int
 	calls        []call
@@ -65,6 +66,12 @@ func newFake(t *testing.T) *fake {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /user_management/authenticate", f.serveAuthenticate)
 	mux.HandleFunc("GET /user_management/organization_memberships", f.serveMemberships)
+	mux.HandleFunc("GET /authorization/organizations/{id}/roles", func(w http.ResponseWriter, _ *http.Request) {
+		write(w, reply{status: 200, body: map[string]any{"data": f.roles}})
+	})
+	mux.HandleFunc("GET /user_management/users/user_1", func(w http.ResponseWriter, _ *http.Request) {
+		write(w, reply{status: 200, body: map[string]any{"id": "user_1", "email": "alice@acme.test", "first_name": "Alice", "last_name": "Jones"}})
+	})
 	mux.HandleFunc("GET /organizations/{id}", func(w http.ResponseWriter, r *http.Request) {
 		f.record(call{path: r.URL.Path})
 		write(w, reply{status: 200, body: map[string]any{"id": r.PathValue("id"), "name": "Org " + r.PathValue("id")}})

@@ -1,0 +1,139 @@
+package oauth
+
+import (
+	"hash/maphash"
+	"net/http"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// acceptedTTL is how long a signed token from elsewhere is taken for good without another look at it.
+const acceptedTTL = 5 * time.Minute
+
+// Of tokens that are of no use, an issuer is asked about this many for one address, then one in a while: whoever makes them up must
+// not have us ask without end.
+const (
+	uselessBurst = 30
+	uselessEvery = 2 * time.Second
+)
+
+// accepting is the check of tokens from elsewhere. Only good ones are remembered.
+type accepting struct {
+	seed   maphash.Seed
+	shards [cacheShards]struct {
+		sync.RWMutex
+		m map[uint64]*acceptedToken
+	}
+	checks  flights[*acceptedState]
+	mu      sync.Mutex
+	useless limiters[netip.Prefix]
+}
+
+// acceptedToken is a token that was found good at a resource. It does not change, but for state.
+type acceptedToken struct {
+	token, resource string
+	via             *Accepted
+	ages            acceptedAges
+	state           atomic.Pointer[acceptedState]
+}
+
+// acceptedState is what came of a token when it was last checked.
+type acceptedState struct {
+	at     time.Time
+	access *Access
+}
+
+// newAccepting makes an empty one.
+func newAccepting() *accepting {
+	return &accepting{seed: maphash.MakeSeed(), useless: limiters[netip.Prefix]{every: rate.Every(uselessEvery), burst: uselessBurst}}
+}
+
+// wait returns how long an address has to wait before the issuer is asked about another token for it.
+func (a *accepting) wait(r *http.Request, now time.Time) time.Duration {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	limiter := a.useless.find(remotePrefix(r))
+	if limiter == nil || limiter.TokensAt(now) >= 1 {
+		return 0
+	}
+	return uselessEvery
+}
+
+// count notes that an address came with a token of no use.
+func (a *accepting) count(r *http.Request, now time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.useless.get(remotePrefix(r)).AllowN(now, 1)
+}
+
+// hash is where a token at a resource is found.
+func (a *accepting) hash(token, resource string) uint64 {
+	return maphash.String(a.seed, token) ^ maphash.String(a.seed, resource)*31
+}
+
+// find finds a token that was found good at a resource. All of it is compared.
+func (a *accepting) find(token, resource string) *acceptedToken {
+	h := a.hash(token, resource)
+	shard := &a.shards[h%cacheShards]
+	shard.RLock()
+	t := shard.m[h]
+	shard.RUnlock()
+	if t == nil || t.token != token || t.resource != resource {
+		return nil
+	}
+	return t
+}
+
+// put remembers a token. A full shard first loses what has expired, and if that is nothing, any one.
+func (a *accepting) put(t *acceptedToken, now time.Time) {
+	h := a.hash(t.token, t.resource)
+	shard := &a.shards[h%cacheShards]
+	shard.Lock()
+	defer shard.Unlock()
+	if shard.m == nil {
+		shard.m = make(map[uint64]*acceptedToken)
+	}
+	if len(shard.m) >= tokensPerShard {
+		for k, old := range shard.m {
+			if !now.Before(old.state.Load().access.Expires) {
+				delete(shard.m, k)
+			}
+		}
+	}
+	if len(shard.m) >= tokensPerShard {
+		for k := range shard.m {
+			delete(shard.m, k)
+			break
+		}
+	}
+	shard.m[h] = t
+}
+
+// forget drops a token that is good no more.
+func (a *accepting) forget(t *acceptedToken) {
+	h := a.hash(t.token, t.resource)
+	shard := &a.shards[h%cacheShards]
+	shard.Lock()
+	defer shard.Unlock()
+	if shard.m[h] == t {
+		delete(shard.m, h)
+	}
+}
+
+// prune drops the tokens that have expired.
+func (a *accepting) prune(now time.Time) {
+	for i := range a.shards {
+		shard := &a.shards[i]
+		shard.Lock()
+		for k, t := range shard.m {
+			if !now.Before(t.state.Load().access.Expires) {
+				delete(shard.m, k)
+			}
+		}
+		shard.Unlock()
+	}
+}
