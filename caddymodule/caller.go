@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -24,11 +23,20 @@ const (
 
 // liveCaller is who makes a request, for as long as that takes: with the roles of now.
 type liveCaller struct {
-	authenticate func() (*oauth.Access, error)
-	now          func() time.Time
-	expires      time.Time
-	stream       bool
-	latest       atomic.Pointer[reading]
+	oauth       authenticator
+	now         func() time.Time
+	ctx         context.Context // the request's
+	credentials []string        // those that the request came with
+	resource    oauth.Resource
+	expires     time.Time
+	stream      bool
+	first       reading
+	latest      atomic.Pointer[reading]
+}
+
+// authenticator finds out what the access token of a request stands for.
+type authenticator interface {
+	Authenticate(ctx context.Context, r *http.Request, resource oauth.Resource) (*oauth.Access, error)
 }
 
 // reading is what an access token stood for at one moment.
@@ -39,18 +47,27 @@ type reading struct {
 
 // newLiveCaller begins with what the token stands for now.
 func newLiveCaller(app *App, r *http.Request, resource oauth.Resource, access *oauth.Access) *liveCaller {
-	// The guard takes the agent's credentials off the request before it is handed on; what is asked later is about those
-	// that it came with. A client that goes away ends the request, not the reading of its grant, which others may wait for.
-	ctx := context.WithoutCancel(r.Context())
-	came := (&http.Request{Header: http.Header{"Authorization": slices.Clone(r.Header["Authorization"])}}).WithContext(ctx)
 	c := &liveCaller{
-		authenticate: func() (*oauth.Access, error) { return app.oauth.Authenticate(ctx, came, resource) },
-		now:          app.now,
-		expires:      access.Expires,
-		stream:       longLived(r),
+		oauth:       app.oauth,
+		now:         app.now,
+		ctx:         r.Context(),
+		credentials: r.Header["Authorization"],
+		resource:    resource,
+		expires:     access.Expires,
+		stream:      longLived(r),
+		first:       reading{access.Subject, app.now()},
 	}
-	c.latest.Store(&reading{access.Subject, app.now()})
+	c.latest.Store(&c.first)
 	return c
+}
+
+// authenticate finds out what the token stands for now. The guard takes the agent's credentials off the request before it
+// is handed on; what is asked is about those that it came with. A client that goes away ends the request, not the reading
+// of its grant, which others may wait for.
+func (c *liveCaller) authenticate() (*oauth.Access, error) {
+	ctx := context.WithoutCancel(c.ctx)
+	came := (&http.Request{Header: http.Header{"Authorization": c.credentials}}).WithContext(ctx)
+	return c.oauth.Authenticate(ctx, came, c.resource)
 }
 
 // subject returns what the guard asks for every message: the caller's rights as they are now, and nil once the grant has

@@ -1,8 +1,10 @@
 package caddymodule
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"testing"
 	"time"
 
@@ -36,14 +38,29 @@ func TestACallerIsWhoTheyAreNow(t *testing.T) {
 		{"an error of no known kind", false, time.Second, nil, errors.New("what"), nil},
 	} {
 		c := &liveCaller{
-			authenticate: func() (*oauth.Access, error) { return tt.access, tt.err },
-			now:          func() time.Time { return start.Add(tt.later) },
-			expires:      start.Add(time.Hour),
-			stream:       tt.stream,
+			oauth:       told{tt.access, tt.err},
+			now:         func() time.Time { return start.Add(tt.later) },
+			ctx:         t.Context(),
+			credentials: []string{"Bearer token"},
+			expires:     start.Add(time.Hour),
+			stream:      tt.stream,
 		}
 		c.latest.Store(&reading{before, start})
 		if got := c.subject(); got != tt.want {
 			t.Errorf("%s: got %+v, want %+v", tt.name, got, tt.want)
 		}
 	}
+}
+
+// told is an authenticator that says the same of every token.
+type told struct {
+	access *oauth.Access
+	err    error
+}
+
+func (t told) Authenticate(_ context.Context, r *http.Request, _ oauth.Resource) (*oauth.Access, error) {
+	if r.Header.Get("Authorization") != "Bearer token" {
+		return nil, errors.New("asked about another token")
+	}
+	return t.access, t.err
 }

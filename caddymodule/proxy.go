@@ -10,6 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+	"go.uber.org/zap/zapcore"
 
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/guard"
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/upstream"
@@ -54,7 +55,9 @@ func (h *Handler) provisionProxy(ctx caddy.Context) error {
 		return err
 	}
 	// The proxy takes a transport that it finds, and begins its health checks with it right away.
-	proxy.Transport = wrapTransport(inner, h.headersUp(), h.credentials)
+	own := wrapTransport(inner, h.headersUp(), h.credentials)
+	own.brief = !h.logger.Core().Enabled(zapcore.DebugLevel) && !proxy.VerboseLogs && (proxy.LoadBalancing == nil || proxy.LoadBalancing.RetryMatchRaw == nil)
+	proxy.Transport = own
 	if err := proxy.Provision(ctx); err != nil {
 		return err
 	}

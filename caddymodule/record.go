@@ -22,6 +22,7 @@ type record struct {
 	access  *oauth.Access
 	began   time.Time
 	outcome guard.Outcome
+	entry   audit.Record // of the audit log
 }
 
 // newRecord begins a record.
@@ -74,9 +75,14 @@ func (rec *record) finish() {
 	rec.audit(took)
 }
 
-// log adds to Caddy's access log what the request was for. Whose it was is in a field that Caddy has for it.
+// log adds to Caddy's access log, if there is one, what the request was for. Whose it was is in a field that Caddy has for
+// it.
 func (rec *record) log() {
-	extra, ok := rec.request.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields)
+	ctx := rec.request.Context()
+	if server, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); ok && server.Logs == nil {
+		return
+	}
+	extra, ok := ctx.Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields)
 	if !ok {
 		return
 	}
@@ -90,8 +96,8 @@ func (rec *record) log() {
 
 // audit makes the audit record.
 func (rec *record) audit(took time.Duration) {
-	subject, outcome := rec.access.Subject, &rec.outcome
-	entry := audit.Record{
+	subject, outcome, entry := rec.access.Subject, &rec.outcome, &rec.entry
+	*entry = audit.Record{
 		Time:           rec.began,
 		Event:          outcome.Method,
 		Decision:       outcome.Decision,
@@ -120,5 +126,5 @@ func (rec *record) audit(took time.Duration) {
 	if outcome.HasTarget {
 		entry.Kind, entry.Name = outcome.Kind.String(), outcome.Name
 	}
-	rec.handler.app.auditor.Record(&entry)
+	rec.handler.app.auditor.Record(entry)
 }

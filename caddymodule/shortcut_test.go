@@ -4,13 +4,16 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/upstream"
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/wire"
 )
 
@@ -73,5 +76,43 @@ func TestAProxyIsNotGoneAround(t *testing.T) {
 	inner.Transport.Proxy = func(*http.Request) (*url.URL, error) { return url.Parse("http://proxy") }
 	if s := newShortcut(inner); s.suits(r) {
 		t.Error("the shortcut goes around a proxy")
+	}
+}
+
+// TestWhatIsLoggedOfAnAnsweredRequest holds that a request's header is only taken from the proxy's log where no entry of it
+// is written, that a server gets it all the same, and that credentials are in no header that the proxy sees.
+func TestWhatIsLoggedOfAnAnsweredRequest(t *testing.T) {
+	var got http.Header
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r.Header }))
+	defer server.Close()
+	secret, err := upstream.NewStatic(upstream.Header{Name: "Authorization", Value: "secret"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.WithValue(t.Context(), caddyhttp.VarsCtxKey, map[string]any{})})
+	defer cancel()
+	inner := new(reverseproxy.HTTPTransport)
+	if err := inner.Provision(ctx); err != nil {
+		t.Fatal(err)
+	}
+	own := wrapTransport(inner, nil, secret)
+	defer own.close()
+	for _, own.brief = range []bool{false, true} {
+		r, err := http.NewRequestWithContext(ctx, http.MethodPost, server.URL, strings.NewReader("{}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("X-Sent", "yes")
+		res, err := own.RoundTrip(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		if got.Get("X-Sent") != "yes" || got.Get("Authorization") != "secret" {
+			t.Errorf("brief %t: the server got %v", own.brief, got)
+		}
+		if r.Header.Get("Authorization") != "" || (r.Header.Get("X-Sent") == "") != (own.brief && wire.Supported) {
+			t.Errorf("brief %t: the proxy sees %v", own.brief, r.Header)
+		}
 	}
 }

@@ -24,6 +24,10 @@ type transport struct {
 	defaultPort       string // which Host leaves out
 	credentials       upstream.Credentials
 	short             *shortcut // nil if all requests take the proxy's own way
+
+	// brief says that nothing asks for a request's header once it is answered. The proxy prepares an entry of its log with
+	// all of it for every request, though none is written but at level debug; that takes longer than judging the call.
+	brief bool
 }
 
 // wrapTransport puts a transport around the proxy's.
@@ -70,6 +74,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		r.Host = t.hostOf(r)
 	}
 	t.noteHop(r)
+	asked := r
 	// The proxy wraps bodies, and the HTTP transport takes only a plain one to be in memory, in which case head and body
 	// leave in one write. And a retry has to begin at the beginning again.
 	if r.Body != nil && r.GetBody != nil {
@@ -88,7 +93,11 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 	}
 	st, _ := r.Context().Value(streamKey{}).(*stream)
-	res, err := t.way(r).RoundTrip(r)
+	way := t.way(r)
+	res, err := way.RoundTrip(r)
+	if err == nil && t.brief && way == http.RoundTripper(t.short) {
+		asked.Header = nil // the shortcut has sent it; the other way may still be at it
+	}
 	if st == nil {
 		return res, err
 	}
