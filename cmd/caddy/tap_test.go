@@ -80,6 +80,8 @@ func (p *tap) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
+	// As any client, the proxy sends a request again whose connection was closed before it was read, as on a reload.
+	r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
 	e := &exchange{Number: r.Header.Get(exchangeHeader), Method: r.Method, Request: body}
 	p.mu.Lock()
 	if e.Number == "" {

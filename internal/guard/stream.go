@@ -44,6 +44,10 @@ func (a *answerWriter) begin() {
 	if a.x.hop != nil && a.x.hop.Live != nil {
 		a.live = a.x.hop.Live
 		a.live.open(a)
+		if a.x.r.ProtoMajor == 1 {
+			// Whoever ends such a stream closes the connection soon, and a client's next request on it would be lost.
+			h["Connection"] = a.x.value("close")
+		}
 	}
 	a.x.w.WriteHeader(http.StatusOK)
 	a.dirty = true

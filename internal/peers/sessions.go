@@ -22,7 +22,8 @@ type Session struct {
 	Steps    []Step `json:"steps"`
 }
 
-// Step is one thing that a client does, by the name of the SDK's method. It answers the server's own requests alike
+// Step is one thing that a client does, by the name of the SDK's method, or "told": it waits until it is told that the tools
+// changed, and has listed them. It answers the server's own requests alike
 // always: sampling with the text "sampled", elicitation with the name "n".
 type Step struct {
 	Method string         `json:"method"`

@@ -13,12 +13,25 @@ const answers = {
   "roots/list": () => ({ roots: [{ uri: task.root, name: "root" }] }),
 };
 
+// Lists of tools that a client has because it was told that they changed, in the order they came, each taken by one step.
+function news() {
+  const came = [], waiting = [];
+  return {
+    listChanged: { tools: { autoRefresh: true, debounceMs: 0, onChanged: (error, tools) => {
+      const one = error ? Promise.reject(error) : Promise.resolve({ tools });
+      one.catch(() => {});
+      waiting.length ? waiting.shift()(one) : came.push(one);
+    } } },
+    next: () => came.length ? came.shift() : new Promise((resolve) => waiting.push(resolve)),
+  };
+}
+
 // A client of version 1 and the classes around it.
-function first() {
+function first(listChanged) {
   const { Client } = load("@modelcontextprotocol/sdk/client/index.js");
   const { StreamableHTTPClientTransport } = load("@modelcontextprotocol/sdk/client/streamableHttp.js");
   const types = load("@modelcontextprotocol/sdk/types.js");
-  const client = new Client({ name: "typescript-v1", version: "1" }, { capabilities });
+  const client = new Client({ name: "typescript-v1", version: "1" }, { capabilities, listChanged });
   const schemas = {
     "sampling/createMessage": types.CreateMessageRequestSchema, "elicitation/create": types.ElicitRequestSchema,
     "roots/list": types.ListRootsRequestSchema,
@@ -28,10 +41,10 @@ function first() {
 }
 
 // The same of version 2, which also speaks the revisions without sessions.
-function second(revision) {
+function second(revision, listChanged) {
   const { Client, StreamableHTTPClientTransport } = load("@modelcontextprotocol/client");
   const mode = revision === "" ? "auto" : revision >= "2026" ? { pin: revision } : "legacy";
-  const client = new Client({ name: "typescript-v2", version: "1" }, { capabilities, versionNegotiation: { mode } });
+  const client = new Client({ name: "typescript-v2", version: "1" }, { capabilities, listChanged, versionNegotiation: { mode } });
   for (const [method, answer] of Object.entries(answers)) client.setRequestHandler(method, answer);
   return { client, Transport: StreamableHTTPClientTransport };
 }
@@ -39,7 +52,8 @@ function second(revision) {
 const failure = (error) => ({ failed: String(error.message), code: error.code ?? null });
 
 async function run({ sdk, url, revision, steps }) {
-  const { client, Transport } = sdk === "v1" ? first() : second(revision);
+  const { listChanged, next } = news();
+  const { client, Transport } = sdk === "v1" ? first(listChanged) : second(revision, listChanged);
   const transport = new Transport(new URL(url));
   // Neither SDK lets a client ask for an old revision, so what it asks for is changed on the way.
   const send = transport.send.bind(transport);
@@ -66,7 +80,7 @@ async function run({ sdk, url, revision, steps }) {
       };
     }
     try {
-      const result = method === "callTool" && sdk === "v1" ?
+      const result = method === "told" ? await next() : method === "callTool" && sdk === "v1" ?
         await client.callTool(params, undefined, options) :
         params === undefined ? await client[method](undefined, options) : await client[method](params, options);
       saw.outcomes.push({ method, name: params?.name ?? "", progress, result });
