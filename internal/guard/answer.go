@@ -204,15 +204,16 @@ func (a *answerWriter) foreign() {
 	a.instead(r, "the upstream's status is "+strconv.Itoa(a.status))
 }
 
-// allowed returns an Allow header (RFC 9110 §10.2.1) if it is one.
+// allowed returns those methods of an Allow header (RFC 9110 §10.2.1) that this transport has.
 func allowed(values []string) string {
-	v := strings.Join(values, ", ")
-	for i := range len(v) {
-		if c := v[i]; c != ' ' && c != ',' && (c < 'A' || c > 'Z') {
-			return ""
+	var methods []string
+	for method := range strings.SplitSeq(strings.Join(values, ","), ",") {
+		switch method = trim(method); method {
+		case http.MethodGet, http.MethodPost, http.MethodDelete:
+			methods = append(methods, method)
 		}
 	}
-	return v
+	return strings.Join(methods, ", ")
 }
 
 // retryAfter passes on how long to wait, in seconds (RFC 9110 §10.2.3).

@@ -356,3 +356,13 @@ func TestAClientThatLeavesIsNotAnUpstreamThatFailed(t *testing.T) {
 		t.Errorf("outcome %+v", o)
 	}
 }
+
+func TestAnAllowHeaderNamesOnlyMethodsOfTheTransport(t *testing.T) {
+	for value, want := range map[string]string{
+		"POST, DELETE": "POST, DELETE", "GET,POST": "GET, POST", "HIDDEN, POST, post, PUT": "POST", "HIDDEN_VAULT": "", "": "",
+	} {
+		if got := allowed([]string{value}); got != want {
+			t.Errorf("%q is passed on as %q, want %q", value, got, want)
+		}
+	}
+}
