@@ -148,6 +148,10 @@ func (app *App) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
+	documents, err := app.Clients.MetadataDocuments.documents()
+	if err != nil {
+		return err
+	}
 	if len(providers) == 0 && len(clients) == 0 {
 		return errors.New("identity is missing: nobody could sign in; add identity workos or identity local")
 	}
@@ -167,6 +171,7 @@ func (app *App) Provision(ctx caddy.Context) error {
 		Store:           kept,
 		Sealer:          app.shared.sealer,
 		Dynamic:         app.Clients.Dynamic == nil || *app.Clients.Dynamic,
+		Documents:       documents,
 		Static:          clients,
 		Consent:         consent,
 		AccessTTL:       time.Duration(app.AccessTokenTTL),

@@ -12,10 +12,13 @@ import (
 // grantTypes are the OAuth grants that a static client can be given.
 var grantTypes = []string{"authorization_code", "refresh_token", "client_credentials"}
 
-// Clients says which OAuth clients there are besides those that describe themselves.
+// Clients says which OAuth clients there are, and which may come by themselves.
 type Clients struct {
 	// Whether clients may register themselves (RFC 7591), as most MCP clients do. Default: true.
 	Dynamic *bool `json:"dynamic,omitempty"`
+
+	// Which clients may describe themselves by a metadata document. Default: all.
+	MetadataDocuments *MetadataDocuments `json:"metadata_documents,omitempty"`
 
 	// Clients set up by the operator.
 	Static []StaticClient `json:"static,omitempty"`
@@ -29,8 +32,12 @@ type StaticClient struct {
 	// What people are told its name is. Default: the ID.
 	Name string `json:"name,omitempty"`
 
-	// The client secret. Use a placeholder such as {env.CI_BOT_SECRET}. Either this or public is required.
+	// The client secret. Use a placeholder such as {env.CI_BOT_SECRET}. One of this, public_keys and public is required.
 	Secret string `json:"secret,omitempty"`
+
+	// The public keys of a client that proves itself by signing (private_key_jwt, RFC 7523): each in PEM, or as a JWK or JWK
+	// Set. Use a placeholder such as {file./etc/caddy/ci-bot.pem}. There is more than one while the client changes its key.
+	PublicKeys []string `json:"public_keys,omitempty"`
 
 	// A public client has no secret, like everything that runs on people's own machines.
 	Public bool `json:"public,omitempty"`
@@ -89,7 +96,17 @@ func (c *Clients) resolved() ([]oauth.StaticClient, error) {
 			Permissions:  client.Permissions,
 			Introspect:   client.Introspect,
 		}
-		if client.Public {
+		for _, text := range client.PublicKeys {
+			key, err := resolve("public_key of client "+client.ID, text)
+			if err != nil {
+				return nil, err
+			}
+			if err := oauth.CheckPublicKey(key); err != nil {
+				return nil, fmt.Errorf("public_key of client %s: %w", client.ID, err)
+			}
+			clients[i].PublicKeys = append(clients[i].PublicKeys, key)
+		}
+		if client.Secret == "" {
 			continue
 		}
 		secret, err := resolve("secret of client "+client.ID, client.Secret)
@@ -111,12 +128,16 @@ func (c *StaticClient) check() error {
 		return fmt.Errorf("a static client has no id")
 	case c.Public && c.Secret != "":
 		return fmt.Errorf("client %s is public, so it has no secret: leave out one of the two", c.ID)
-	case !c.Public && c.Secret == "":
-		return fmt.Errorf("client %s needs a secret, such as {env.CLIENT_SECRET}, or public", c.ID)
+	case c.Public && len(c.PublicKeys) > 0:
+		return fmt.Errorf("client %s is public, so it has no public_key to be known by: leave out one of the two", c.ID)
+	case c.Secret != "" && len(c.PublicKeys) > 0:
+		return fmt.Errorf("client %s has a secret and a public_key: leave out one of the two", c.ID)
+	case !c.Public && c.Secret == "" && len(c.PublicKeys) == 0:
+		return fmt.Errorf("client %s needs a secret, such as {env.CLIENT_SECRET}, or a public_key, or public", c.ID)
 	case c.Public && machine:
-		return fmt.Errorf("client %s needs a secret for the grant client_credentials", c.ID)
+		return fmt.Errorf("client %s needs a secret or public_key for the grant client_credentials", c.ID)
 	case c.Public && len(c.Introspect) > 0:
-		return fmt.Errorf("client %s needs a secret for introspect: whoever can't prove to be it is told nothing", c.ID)
+		return fmt.Errorf("client %s needs a secret or public_key for introspect: whoever can't prove to be it is told nothing", c.ID)
 	case person && len(c.RedirectURIs) == 0:
 		return fmt.Errorf("client %s needs a redirect_uri, or the grant client_credentials alone", c.ID)
 	case !person && len(c.RedirectURIs) > 0:
@@ -153,9 +174,14 @@ func (c *Clients) checkServers(servers []string) error {
 //
 //	clients {
 //	    dynamic on|off
+//	    metadata_documents on|off {
+//	        allow             <domains...>
+//	        private_addresses <addresses or networks...>
+//	    }
 //	    static <id> {
 //	        name         <name>
 //	        secret       <secret>
+//	        public_key   <keys...>
 //	        public
 //	        redirect_uri <uris...>
 //	        grant        <grants...>
@@ -187,6 +213,7 @@ func (c *Clients) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			err := readOptions(d, options{
 				"name":          text(&client.Name),
 				"secret":        text(&client.Secret),
+				"public_key*":   words(&client.PublicKeys),
 				"public":        func(*caddyfile.Dispenser) error { client.Public = true; return nil },
 				"redirect_uri*": words(&client.RedirectURIs),
 				"grant*":        words(&client.Grants),
@@ -203,7 +230,10 @@ func (c *Clients) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			c.Static = append(c.Static, client)
 			return nil
 		},
-		"metadata_documents": onlyDefault("off"),
+		"metadata_documents": func(d *caddyfile.Dispenser) error {
+			c.MetadataDocuments = new(MetadataDocuments)
+			return c.MetadataDocuments.UnmarshalCaddyfile(d)
+		},
 	})
 }
 

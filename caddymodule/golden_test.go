@@ -17,6 +17,9 @@ import (
 
 var update = flag.Bool("update", false, "write the JSON files of testdata/good anew")
 
+// publicKey is the key of a client that signs.
+const publicKey = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEP6xCjHIgqDR1jp8Tof9OqAqVVpwe\nqS1z+YW64cKFFraE2lCmaVyWA7xgS5BUAC9YYxECur7Clg4h35C26b+plA==\n-----END PUBLIC KEY-----\n"
+
 // environment is what the placeholders of the test Caddyfiles stand for.
 var environment = map[string]string{
 	"WORKOS_CLIENT_ID": "client_01H",
@@ -32,6 +35,8 @@ var environment = map[string]string{
 	"ISSUER":               "https://mcp.example.com",
 	"POLICY_FILE":          "testdata/policy.yaml",
 	"EMPTY":                "",
+
+	"CI_BOT_PUBLIC_KEY": publicKey, "CI_BOT_NEXT_PUBLIC_KEY": publicKey,
 }
 
 // setEnvironment sets them for one test.

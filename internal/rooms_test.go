@@ -19,6 +19,7 @@ const module = "github.com/mcpgateway/caddy-mcp-gateway/"
 var rooms = map[string][]string{
 	"audit":    {},
 	"catalog":  {},
+	"fetch":    {},
 	"guard":    {},
 	"hostile":  {}, // what tests attack with
 	"identity": {"local", "oidc", "workos"},
@@ -39,7 +40,7 @@ var tops = []string{"caddymodule", "cmd", "internal", "policy"}
 var (
 	wings  = []string{"internal/guard", "internal/oauth", "internal/upstream"}
 	ground = []string{
-		"policy", "internal/audit", "internal/catalog", "internal/identity", "internal/jsonrpc",
+		"policy", "internal/audit", "internal/catalog", "internal/fetch", "internal/identity", "internal/jsonrpc",
 		"internal/pages", "internal/seal", "internal/sse", "internal/store", "internal/wire",
 	}
 	// testOnly are what tests are made with.

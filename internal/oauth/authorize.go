@@ -83,7 +83,11 @@ func (s *Server) checkAuthorization(r *http.Request, p params) (*authRequest, *c
 		return local(refuse(codeInvalidClient, "Client not found"))
 	}
 	if err != nil {
-		return local(unavailable(err))
+		e := *asProtocolError(err)
+		if e.code == codeInvalidClient {
+			e.status = http.StatusBadRequest
+		}
+		return local(&e)
 	}
 	uri := p.get("redirect_uri")
 	if uri == "" && len(c.RedirectURIs) == 1 {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/pages"
@@ -44,8 +45,15 @@ type client struct {
 	Grants       []string
 	// Secret is the SHA-256 of the client secret; nil for a public client.
 	Secret []byte
+	// Keys are what the client can prove itself with by signing (private_key_jwt); nil if it has none.
+	Keys *clientKeys
+	// KeyOnly: it has to.
+	KeyOnly bool
 	// Static is set for a client that the operator set up, and is its entry.
 	Static *StaticClient
+	// Domain is the host of the metadata document, with its port if it says one; "" for a client that has no document. All who use such
+	// a client share its id, so what one of them does must never be held against the others.
+	Domain string
 	// Expires is when a client that registered itself will be forgotten.
 	Expires time.Time
 }
@@ -63,20 +71,24 @@ type clientRecord struct {
 	Expires time.Time `json:"expires"`
 }
 
-// public reports whether the client has no secret.
-func (c *client) public() bool { return c.Secret == nil }
+// public reports whether the client need not prove that it is the one it says.
+func (c *client) public() bool { return c.Secret == nil && !c.KeyOnly }
 
 // may reports whether the client may use a grant type.
 func (c *client) may(grant string) bool { return slices.Contains(c.Grants, grant) }
 
-// client finds a client by its id: first among those the operator set up, then among those that registered themselves.
-// The errors are errUnknownClient and the store's.
+// client finds a client by its id: among those the operator set up, then by its metadata document if the id is the address of one, then
+// among those that registered themselves. It is shared, and must not be changed. The errors are errUnknownClient, *protocolError for what is
+// wrong with a document, and the store's.
 func (s *Server) client(ctx context.Context, id string) (*client, error) {
 	if c := s.static[id]; c != nil {
 		return c, nil
 	}
 	if id == "" || len(id) > maxClientID || !printable(id) {
 		return nil, errUnknownClient
+	}
+	if strings.HasPrefix(id, "https://") { // ids that are given out here never begin like that
+		return s.documents.client(ctx, id)
 	}
 	value, err := s.cfg.Store.Get(ctx, kindClient, id)
 	if errors.Is(err, store.ErrNotFound) {
@@ -98,7 +110,7 @@ func (s *Server) client(ctx context.Context, id string) (*client, error) {
 func (s *Server) touch(ctx context.Context, c *client) error {
 	now := s.now()
 	ttl := max(clientUsedTTL, 2*s.cfg.RefreshTTL)
-	if c.Static != nil || c.Expires.Sub(now) > ttl-24*time.Hour {
+	if c.Static != nil || c.Domain != "" || c.Expires.Sub(now) > ttl-24*time.Hour {
 		return nil
 	}
 	return s.cfg.Store.Update(ctx, kindClient, c.ID, func(old []byte) ([]byte, time.Time, error) {
@@ -129,14 +141,14 @@ func staticClients(configured []StaticClient) (map[string]*client, error) {
 			return nil, errors.New("oauth: a static client needs an id of printable characters")
 		case clients[sc.ID] != nil:
 			return nil, fmt.Errorf("oauth: static client %s is there twice", sc.ID)
-		case sc.Public && sc.Secret != "":
-			return nil, fmt.Errorf("oauth: static client %s is public and has a secret: choose one", sc.ID)
-		case !sc.Public && sc.Secret == "":
-			return nil, fmt.Errorf("oauth: static client %s needs a secret, or to be public", sc.ID)
+		case sc.Public && sc.Secret != "", sc.Public && len(sc.PublicKeys) > 0, sc.Secret != "" && len(sc.PublicKeys) > 0:
+			return nil, fmt.Errorf("oauth: static client %s can be public, have a secret, or have public keys: choose one", sc.ID)
+		case !sc.Public && sc.Secret == "" && len(sc.PublicKeys) == 0:
+			return nil, fmt.Errorf("oauth: static client %s needs a secret, public keys, or to be public", sc.ID)
 		case sc.Public && c.may(grantClientCredentials):
-			return nil, fmt.Errorf("oauth: static client %s: client_credentials needs a secret", sc.ID)
+			return nil, fmt.Errorf("oauth: static client %s: client_credentials needs a secret or public keys", sc.ID)
 		case sc.Public && len(sc.Introspect) > 0:
-			return nil, fmt.Errorf("oauth: static client %s: introspection needs a secret", sc.ID)
+			return nil, fmt.Errorf("oauth: static client %s: introspection needs a secret or public keys", sc.ID)
 		case c.may(grantAuthorizationCode) && len(c.RedirectURIs) == 0:
 			return nil, fmt.Errorf("oauth: static client %s needs a redirect_uri for authorization_code", sc.ID)
 		case !c.may(grantClientCredentials) && len(sc.Roles)+len(sc.Permissions) > 0:
@@ -153,7 +165,14 @@ func staticClients(configured []StaticClient) (map[string]*client, error) {
 				return nil, fmt.Errorf("oauth: static client %s: redirect_uri %s: %w", sc.ID, uri, err)
 			}
 		}
-		if !sc.Public {
+		if len(sc.PublicKeys) > 0 {
+			set, err := parsePublicKeys(sc.PublicKeys)
+			if err != nil {
+				return nil, fmt.Errorf("oauth: static client %s: %w", sc.ID, err)
+			}
+			c.Keys, c.KeyOnly = &clientKeys{set: set}, true
+		}
+		if sc.Secret != "" {
 			sum := sha256.Sum256([]byte(sc.Secret))
 			c.Secret = sum[:]
 		}
@@ -165,8 +184,11 @@ func staticClients(configured []StaticClient) (map[string]*client, error) {
 // page is the client as a person is shown it.
 func (c *client) page(to redirect) pages.Client {
 	p := pages.Client{Name: c.Name, Origin: pages.SelfRegistered, RedirectHost: to.host()}
-	if c.Static != nil {
+	switch {
+	case c.Static != nil:
 		p.Origin = pages.SetUp
+	case c.Domain != "":
+		p.Origin, p.Domain = pages.MetadataDocument, c.Domain
 	}
 	p.Loopback, p.CustomScheme = to.kind == redirectLoopback, to.kind == redirectCustom
 	return p

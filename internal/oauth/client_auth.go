@@ -18,7 +18,7 @@ const (
 )
 
 // authMethods are all of them, as they are advertised.
-var authMethods = []string{authNone, authBasic, authPost}
+var authMethods = []string{authNone, authBasic, authPost, authKey}
 
 // authenticateClient finds out which client is asking, and that it is that one.
 //
@@ -29,7 +29,7 @@ func (s *Server) authenticateClient(r *http.Request, form params) (*client, erro
 		return nil, refuse(codeInvalidRequest, "The parameter "+name+" is there more than once.")
 	}
 	if form.get("client_assertion") != "" || form.get("client_assertion_type") != "" {
-		return nil, invalidClient("Client assertions are not supported.", false)
+		return s.authenticateAssertion(r, form)
 	}
 	id, secret := form.get("client_id"), form.get("client_secret")
 	basic, candidates, err := basicCredentials(r)
@@ -57,17 +57,19 @@ func (s *Server) authenticateClient(r *http.Request, form params) (*client, erro
 			continue
 		}
 		if err != nil {
-			return nil, unavailable(err)
+			return nil, asProtocolError(err)
 		}
 		named = c
 		if c.proves(cand.secret) {
 			proved = c
 			break
 		}
-		found = invalidClient("The client's credentials are wrong.", basic)
+		if found = invalidClient("The client's credentials are wrong.", basic); c.KeyOnly {
+			found = invalidClient("This client has to prove itself with a client_assertion.", basic)
+		}
 	}
 	// Both readings of one header are one attempt.
-	if named != nil && named.Static != nil && !named.public() {
+	if named != nil && named.Static != nil && named.Secret != nil {
 		if wait := s.secrets.wait(r, named.ID, proved != nil, s.now()); wait > 0 {
 			return nil, &protocolError{
 				code: codeTemporarilyUnavailable, description: "Too many attempts with wrong credentials. Try again later.",
@@ -83,8 +85,8 @@ func (s *Server) authenticateClient(r *http.Request, form params) (*client, erro
 
 // proves reports whether secret is the client's; a public client has none, and must not send one.
 func (c *client) proves(secret string) bool {
-	if c.public() {
-		return secret == ""
+	if c.Secret == nil {
+		return c.public() && secret == ""
 	}
 	sum := sha256.Sum256([]byte(secret))
 	return secret != "" && subtle.ConstantTimeCompare(sum[:], c.Secret) == 1

@@ -45,8 +45,11 @@ const (
 type StaticClient struct {
 	// ID is the client_id, Name what the consent page calls it (default: ID).
 	ID, Name string
-	// Secret is the client secret, resolved. Empty exactly when Public is true.
+	// Secret is the client secret, resolved. Of Secret, Public and PublicKeys there is exactly one.
 	Secret string
+	// PublicKeys are what the client proves itself with by signing (private_key_jwt, RFC 7523), resolved: each is one key in
+	// PEM, or a JWK or JWK Set. While keys are changed there is more than one.
+	PublicKeys []string
 	// Public clients have no secret and prove themselves by PKCE and their redirect URI alone.
 	Public bool
 	// RedirectURIs are needed for the authorization_code grant.
@@ -88,6 +91,8 @@ type Config struct {
 	// 200; all addresses together may register ten times as many. Default 60; negative means that
 	// there is no limit.
 	RegisterPerMinute int
+	// Documents turns client ID metadata documents on. Nil: they are off, and a client_id that is the address of one is unknown.
+	Documents *Documents
 	// Static are the clients set up by the operator.
 	Static []StaticClient
 	// Consent says when a person is asked again.

@@ -1,6 +1,10 @@
 package oauth
 
-import "golang.org/x/time/rate"
+import (
+	"time"
+
+	"golang.org/x/time/rate"
+)
 
 // maxLimited is how many keys a table of limiters has room for.
 const maxLimited = 4096
@@ -36,4 +40,20 @@ func (l *limiters[K]) get(key K) *rate.Limiter {
 	}
 	l.young[key] = limiter
 	return limiter
+}
+
+// reserve takes one of each limiter and returns zero, or takes none and returns how long to wait.
+func reserve(now time.Time, limiters ...*rate.Limiter) time.Duration {
+	taken := make([]*rate.Reservation, 0, len(limiters))
+	for _, limiter := range limiters {
+		res := limiter.ReserveN(now, 1)
+		taken = append(taken, res)
+		if delay := res.DelayFrom(now); delay > 0 {
+			for _, res := range taken {
+				res.CancelAt(now)
+			}
+			return delay
+		}
+	}
+	return 0
 }

@@ -22,12 +22,17 @@ type serverMetadata struct {
 	ResponseModes         []string `json:"response_modes_supported"`
 	GrantTypes            []string `json:"grant_types_supported"`
 	AuthMethods           []string `json:"token_endpoint_auth_methods_supported"`
+	AuthAlgorithms        []string `json:"token_endpoint_auth_signing_alg_values_supported"`
 	RevocationAuthMethods []string `json:"revocation_endpoint_auth_methods_supported"`
+	RevocationAlgorithms  []string `json:"revocation_endpoint_auth_signing_alg_values_supported"`
 	// IntrospectionAuthMethods are those of clients that can prove themselves: others are told nothing.
 	IntrospectionAuthMethods []string `json:"introspection_endpoint_auth_methods_supported"`
+	IntrospectionAlgorithms  []string `json:"introspection_endpoint_auth_signing_alg_values_supported"`
 	CodeChallengeMethods     []string `json:"code_challenge_methods_supported"`
 	// IssParameter: every answer of /authorize carries iss (RFC 9207 section 3).
 	IssParameter bool `json:"authorization_response_iss_parameter_supported"`
+	// ClientDocuments: a client_id may be the address of a metadata document (section 5 of the draft on them).
+	ClientDocuments bool `json:"client_id_metadata_document_supported,omitempty"`
 	// SubjectTypes and IDTokenAlgorithms are only in the OpenID form, whose readers insist on them. There are no ID tokens here.
 	SubjectTypes      []string `json:"subject_types_supported,omitempty"`
 	IDTokenAlgorithms []string `json:"id_token_signing_alg_values_supported,omitempty"`
@@ -41,6 +46,8 @@ func (s *Server) serveMetadata(w http.ResponseWriter, openID bool) {
 		Scopes: []string{scopeMCP, scopeOffline}, ResponseTypes: []string{"code"}, ResponseModes: []string{"query"},
 		GrantTypes:  []string{grantAuthorizationCode, grantRefreshToken, grantClientCredentials},
 		AuthMethods: authMethods, RevocationAuthMethods: authMethods, IntrospectionAuthMethods: confidentialAuthMethods(), CodeChallengeMethods: []string{"S256"}, IssParameter: true,
+		AuthAlgorithms: assertionAlgorithmNames(), RevocationAlgorithms: assertionAlgorithmNames(), IntrospectionAlgorithms: assertionAlgorithmNames(),
+		ClientDocuments: s.documents != nil,
 	}
 	if s.cfg.Dynamic {
 		doc.RegistrationEndpoint = s.endpoint("register")

@@ -74,8 +74,8 @@ func TestServerMetadata(t *testing.T) {
 				for name, want := range map[string][]string{
 					"response_types_supported": {"code"}, "code_challenge_methods_supported": {"S256"}, "scopes_supported": {"mcp", "offline_access"},
 					"grant_types_supported":                         {"authorization_code", "refresh_token", "client_credentials"},
-					"token_endpoint_auth_methods_supported":         {"none", "client_secret_basic", "client_secret_post"},
-					"introspection_endpoint_auth_methods_supported": {"client_secret_basic", "client_secret_post"},
+					"token_endpoint_auth_methods_supported":         {"none", "client_secret_basic", "client_secret_post", "private_key_jwt"},
+					"introspection_endpoint_auth_methods_supported": {"client_secret_basic", "client_secret_post", "private_key_jwt"},
 				} {
 					var got []string
 					for _, v := range doc[name].([]any) {

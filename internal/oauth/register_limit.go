@@ -46,14 +46,7 @@ func (l *registerLimits) wait(r *http.Request, now time.Time) time.Duration {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, limiter := range []*rate.Limiter{l.addresses.get(remotePrefix(r)), l.all} {
-		res := limiter.ReserveN(now, 1)
-		if delay := res.DelayFrom(now); delay > 0 {
-			res.CancelAt(now)
-			return delay
-		}
-	}
-	return 0
+	return reserve(now, l.addresses.get(remotePrefix(r)), l.all)
 }
 
 // remotePrefix is whom a request is counted for: an IPv4 address, or the /64 that one subscriber has of IPv6. It is the

@@ -71,13 +71,27 @@ func (s *Server) readRemembered(r *http.Request, sealer *seal.Sealer) []remember
 	return slices.DeleteFunc(list, func(e remembered) bool { return e.Expires <= now })
 }
 
+// place is a digest of a client and where its answers go, if it is proved that they go to the same client every time: by an https redirect, or
+// since only who has the client's key can do anything with them. For a client that isn't proved, it is "".
+func place(c *client, to redirect) string {
+	switch {
+	case to.kind == redirectWeb:
+		return shortDigest(c.ID, to.host())
+	case c.KeyOnly:
+		return shortDigest(c.ID)
+	default:
+		return ""
+	}
+}
+
 // rememberedProvider returns with which provider to go on without page 1, or nil if the page has to be shown: always, unless
-// the client is proved by an https redirect and this browser has allowed the same before.
+// the client is proved and this browser has allowed the same before.
 func (s *Server) rememberedProvider(r *http.Request, sealer *seal.Sealer, req *authRequest, c *client, to redirect) identity.Provider {
-	if s.cfg.Consent != ConsentOnce || req.Ask || to.kind != redirectWeb {
+	where := place(c, to)
+	if s.cfg.Consent != ConsentOnce || req.Ask || where == "" {
 		return nil
 	}
-	where, what := shortDigest(c.ID, to.host()), shortDigest(req.Resource)
+	what := shortDigest(req.Resource)
 	for _, e := range s.readRemembered(r, sealer) {
 		if e.Where == where && e.What == what {
 			return s.providers[e.Provider]
@@ -92,8 +106,8 @@ func (s *Server) rememberedHost(r *http.Request, c *client, to redirect) bool {
 	if err != nil {
 		return false
 	}
-	where := shortDigest(c.ID, to.host())
-	return slices.ContainsFunc(s.readRemembered(r, sealer), func(e remembered) bool { return e.Where == where })
+	where := place(c, to)
+	return where != "" && slices.ContainsFunc(s.readRemembered(r, sealer), func(e remembered) bool { return e.Where == where })
 }
 
 // remember keeps that a person allowed this on both pages. Failing to is no reason to fail: they are asked again then.
@@ -110,11 +124,12 @@ func (s *Server) remember(w http.ResponseWriter, r *http.Request, sealer *seal.S
 		s.log.Warn("a person's consent could not be remembered", zap.Error(err))
 		return
 	}
-	if to.kind != redirectWeb {
+	where := place(c, to)
+	if where == "" {
 		return
 	}
 	entry := remembered{
-		Where: shortDigest(c.ID, to.host()), What: shortDigest(tx.Request.Resource), Provider: tx.Provider, Expires: now.Add(rememberedTTL).Unix(),
+		Where: where, What: shortDigest(tx.Request.Resource), Provider: tx.Provider, Expires: now.Add(rememberedTTL).Unix(),
 	}
 	list, _ := without(s.readRemembered(r, sealer), entry.Where, entry.What)
 	if list = append(list, entry); len(list) > maxRemembered {
@@ -131,13 +146,16 @@ func (s *Server) forget(w http.ResponseWriter, r *http.Request, sealer *seal.Sea
 	s.forgetHere(w, r, sealer, tx)
 }
 
-// forgetHere takes back what this browser remembers of page 1.
+// forgetHere takes back what this browser remembers of page 1, in whichever way the client was proved.
 func (s *Server) forgetHere(w http.ResponseWriter, r *http.Request, sealer *seal.Sealer, tx *transaction) {
 	to, err := parseRedirect(tx.Request.Redirect)
 	if err != nil {
 		return
 	}
-	if list, found := without(s.readRemembered(r, sealer), shortDigest(tx.Request.Client, to.host()), shortDigest(tx.Request.Resource)); found {
+	what := shortDigest(tx.Request.Resource)
+	list, byRedirect := without(s.readRemembered(r, sealer), shortDigest(tx.Request.Client, to.host()), what)
+	list, byKey := without(list, shortDigest(tx.Request.Client), what)
+	if byRedirect || byKey {
 		s.writeRemembered(w, sealer, list)
 	}
 }

@@ -22,22 +22,24 @@ import (
 
 // Server is the authorization server and the token check of the resource server. It is safe for concurrent use.
 type Server struct {
-	cfg       Config
-	log       *zap.Logger
-	pages     *pages.Pages
-	static    map[string]*client
-	providers map[string]identity.Provider
-	limits    *registerLimits
-	secrets   *secretLimits
-	keys      keyring
-	cache     *cache
-	reads     flights[*grantState]
-	asks      flights[*grantRecord]
-	accepting *accepting
-	directory directory
-	askWait   time.Duration
-	bodyWait  time.Duration
-	routes    map[string]http.HandlerFunc
+	cfg        Config
+	log        *zap.Logger
+	pages      *pages.Pages
+	static     map[string]*client
+	documents  *documents
+	providers  map[string]identity.Provider
+	limits     *registerLimits
+	secrets    *secretLimits
+	assertions *assertionLimits
+	keys       keyring
+	cache      *cache
+	reads      flights[*grantState]
+	asks       flights[*grantRecord]
+	accepting  *accepting
+	directory  directory
+	askWait    time.Duration
+	bodyWait   time.Duration
+	routes     map[string]http.HandlerFunc
 
 	origin       string // of the issuer
 	base         string // issuer and oauth_path, with a slash at the end
@@ -54,13 +56,16 @@ func New(cfg Config) (*Server, error) {
 	}
 	s := &Server{
 		cfg: cfg, log: cfg.Logger, pages: cfg.Pages, providers: make(map[string]identity.Provider), limits: newRegisterLimits(cfg.RegisterPerMinute),
-		secrets: newSecretLimits(), cache: newCache(), accepting: newAccepting(), askWait: defaultAskWait, bodyWait: defaultBodyWait, origin: issuer.Scheme + "://" + issuer.Host,
+		secrets: newSecretLimits(), assertions: newAssertionLimits(), cache: newCache(), accepting: newAccepting(), askWait: defaultAskWait, bodyWait: defaultBodyWait, origin: issuer.Scheme + "://" + issuer.Host,
 	}
 	s.keys.server = s
 	if issuer.Scheme == "https" {
 		s.cookiePrefix = "__Host-"
 	}
 	if s.static, err = staticClients(cfg.Static); err != nil {
+		return nil, err
+	}
+	if s.documents, err = newDocuments(&s.cfg); err != nil {
 		return nil, err
 	}
 	for _, p := range cfg.Providers {
@@ -139,6 +144,8 @@ func (s *Server) Paths() []string {
 // ServeHTTP serves what Handles names, CORS included. The path that counts is the one that was sent.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	limitBody(w, r, s.bodyWait)
+	// What is limited for one address is so wherever the request leads to.
+	r = r.WithContext(identity.WithOrigin(r.Context(), remotePrefix(r)))
 	route := s.routes[r.URL.EscapedPath()]
 	if route == nil {
 		writeJSON(w, http.StatusNotFound, struct {

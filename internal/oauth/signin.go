@@ -54,7 +54,7 @@ func (s *Server) verify(w http.ResponseWriter, r *http.Request, sealer *seal.Sea
 		s.showSignIn(w, r, tx, "", "That user name or password is too long.")
 		return
 	}
-	person, err := v.Verify(identity.WithOrigin(r.Context(), remotePrefix(r)), user, password)
+	person, err := v.Verify(r.Context(), user, password)
 	switch {
 	case err == nil:
 		s.signedIn(w, r, sealer, tx, person)
@@ -90,7 +90,7 @@ func (s *Server) showSignIn(w http.ResponseWriter, r *http.Request, tx *transact
 // txClient finds the client of a transaction again, which may have been removed meanwhile, and answers if it is not there.
 func (s *Server) txClient(w http.ResponseWriter, r *http.Request, tx *transaction) (*client, redirect, bool) {
 	c, err := s.client(r.Context(), tx.Request.Client)
-	if err != nil && !errors.Is(err, errUnknownClient) {
+	if err != nil && !errors.Is(err, errUnknownClient) && asProtocolError(err).code != codeInvalidClient {
 		s.trouble(w, r, err)
 		return nil, redirect{}, false
 	}

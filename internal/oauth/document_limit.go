@@ -1,0 +1,44 @@
+package oauth
+
+import (
+	"net/netip"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// Anybody can have us fetch a document by naming it as a client_id, and what can't be used is fetched each time it is named. Limits
+// keep us from being turned against others: one for who asks, one for the host that is asked, and one for everybody. Documents that are
+// known to be good are not counted, so that no one can keep those from being used.
+const (
+	documentBurst     = 30
+	documentEvery     = 2 * time.Second
+	documentAllBurst  = 300
+	documentAllPerSec = 20
+)
+
+// documentLimits counts the documents fetched. Safe for concurrent use.
+type documentLimits struct {
+	mu    sync.Mutex
+	all   *rate.Limiter
+	from  limiters[netip.Prefix]
+	hosts limiters[string]
+}
+
+// newDocumentLimits makes the limits.
+func newDocumentLimits() *documentLimits {
+	every := rate.Every(documentEvery)
+	return &documentLimits{
+		all:   rate.NewLimiter(documentAllPerSec, documentAllBurst),
+		from:  limiters[netip.Prefix]{every: every, burst: documentBurst},
+		hosts: limiters[string]{every: every, burst: documentBurst},
+	}
+}
+
+// wait counts one document at a host, asked for by origin, and returns zero, or how long to wait before the next attempt.
+func (l *documentLimits) wait(origin netip.Prefix, host string, now time.Time) time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return reserve(now, l.from.get(origin), l.hosts.get(host), l.all)
+}
