@@ -102,8 +102,8 @@ func (u *upstreamServer) last(t *testing.T) *http.Request {
 
 // gatewayConfig is what differs between the gateways of the tests.
 type gatewayConfig struct {
-	Global, App, Clients, Policy, Site, Rest string
-	Port, Dir                                string
+	Global, App, Alice, Clients, Policy, Site, Rest string
+	Port, Dir                                       string
 }
 
 var gatewayTemplate = template.Must(template.New("").Parse(`{
@@ -119,7 +119,9 @@ var gatewayTemplate = template.Must(template.New("").Parse(`{
 	mcp_gateway {
 		issuer http://localhost:{{.Port}}
 		identity local {
-			user alice $2a$04$TJ.AW1W2pdyerL5HpWiKM.qUalFFjF5hK2Zy12QmVQTWzfpyrJPAG
+			user alice $2a$04$TJ.AW1W2pdyerL5HpWiKM.qUalFFjF5hK2Zy12QmVQTWzfpyrJPAG {
+				{{.Alice}}
+			}
 		}
 		clients {
 			{{.Clients}}
