@@ -98,6 +98,10 @@ func (a *answerWriter) finish(err error) error {
 			return nil
 		}
 		a.answer()
+	case dividing:
+		return a.rest(err)
+	case halted:
+		return errUnwanted
 	case streaming:
 		if end := a.stream.end(); err == nil {
 			err = end
@@ -147,6 +151,15 @@ func (a *answerWriter) broken() bool {
 	switch a.mode {
 	case undecided, collecting:
 		a.fail("it broke off")
+	case dividing:
+		if a.x.out.Status == 0 {
+			a.fail("it broke off")
+			return true
+		}
+		a.stop(fault("the upstream is gone"))
+		return false
+	case halted:
+		return false
 	case streaming:
 		a.x.out.Decision, a.x.out.Reason = Failed, "the stream broke off"
 		return false
@@ -162,10 +175,21 @@ func (a *answerWriter) answer() {
 		a.buf = newBuffer(0) // there was no body
 	}
 	body, err := a.x.screenAnswer(a.f, a.buf.b, a.status)
-	switch {
-	case err == nil:
+	if err == nil {
 		err = a.session()
-	case a.status >= 400 && a.status < 500:
+	}
+	if err != nil {
+		a.reject(err)
+		return
+	}
+	a.retryAfter()
+	a.x.reply(a.succeeded(), body)
+}
+
+// reject answers in the place of a JSON answer that does not pass.
+func (a *answerWriter) reject(err error) {
+	a.mode = draining
+	if a.status >= 400 && a.status < 500 {
 		a.note(err.Error())
 		a.foreign()
 		return
@@ -174,16 +198,15 @@ func (a *answerWriter) answer() {
 		a.x.refuse(a.x.onlyID(), r)
 		return
 	}
-	if err != nil {
-		a.fail(err.Error())
-		return
+	a.fail(err.Error())
+}
+
+// succeeded is the status of an answer that passes: there is only one of success.
+func (a *answerWriter) succeeded() int {
+	if a.status < 300 {
+		return http.StatusOK
 	}
-	a.retryAfter()
-	status := a.status
-	if status < 300 {
-		status = http.StatusOK
-	}
-	a.x.reply(status, body)
+	return a.status
 }
 
 // foreign answers for an upstream that refused without a message we could send on.

@@ -18,6 +18,9 @@ const (
 // errStopped ends the reading of a message of which no more is wanted.
 var errStopped = errors.New("guard: stopped")
 
+// errUnheld is the fault of what would have to be held of a message to judge it.
+const errUnheld = fault("a name, a value or a space is too large")
+
 // errIndivisible is the fault of a message that would have to be held whole.
 const errIndivisible = fault("it is too large to be read whole")
 
@@ -56,7 +59,7 @@ type flow struct {
 // flows begins a message that arrives piece by piece.
 func (f *filter) flows(hold, entry, most int, admit func(*frame) error) {
 	w := &f.flow
-	*w = flow{f: f, hold: hold, entry: entry, most: most, admit: admit, keep: none, window: newBuffer(hold)}
+	*w = flow{f: f, hold: hold, entry: entry, most: most, admit: admit, keep: none, window: newBuffer(min(hold, holdAnswer))}
 	f.begin(scanner{src: w, token: none})
 	w.pieces, w.end = iter.Pull(func(yield func(struct{}) bool) {
 		w.rest = yield
@@ -182,7 +185,7 @@ func (w *flow) bound(s *scanner) int {
 	f, pos := w.f, s.pos()
 	keep := min(s.token, pos)
 	if pos-keep > w.entry {
-		w.fail = fault("a name or a value is too large")
+		w.fail = errUnheld
 	}
 	if w.keep == none {
 		return keep
@@ -191,7 +194,7 @@ func (w *flow) bound(s *scanner) int {
 		return min(keep, w.keep)
 	}
 	if !w.inEntry {
-		w.fail = fault("too much white space")
+		w.fail = errUnheld
 		return keep
 	}
 	f.copy(w.keep)

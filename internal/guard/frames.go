@@ -147,13 +147,16 @@ func (x *exchange) admitsAnswer(fr *frame, status int) error {
 	case fr.kind != jsonrpc.Result && fr.kind != jsonrpc.Failure:
 		return fault("a " + fr.kind.String() + " where a response belongs")
 	case !x.awaits(fr.id):
-		return fault("a response to another request")
+		return errOther
 	}
 	if status >= 300 && fr.kind != jsonrpc.Failure {
 		return errStatus
 	}
 	return nil
 }
+
+// errOther is the fault of a response that answers something else.
+const errOther = fault("a response to another request")
 
 // errStatus is the fault of a result that comes with a status of failure.
 const errStatus = fault("a result with a status of failure")

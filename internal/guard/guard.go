@@ -97,6 +97,7 @@ type Outcome struct {
 // Guard judges the traffic of one MCP server. It is safe for concurrent use.
 type Guard struct {
 	cfg       Config
+	hold      int // how much of an answer is held before any of it goes on
 	known     known
 	sessions  sessions
 	listeners listeners
@@ -134,7 +135,7 @@ func New(cfg Config) (*Guard, error) {
 		cfg.NewRequestID = rand.Text
 	}
 	seed := maphash.MakeSeed()
-	return &Guard{cfg: cfg, known: known{seed: seed}, sessions: sessions{seed: seed}}, nil
+	return &Guard{cfg: cfg, hold: holdAnswer, known: known{seed: seed}, sessions: sessions{seed: seed}}, nil
 }
 
 // Next hands a request on to the MCP server.

@@ -12,6 +12,8 @@ import (
 const (
 	undecided  = iota
 	collecting // a JSON answer, read whole before any of it goes on
+	dividing   // a large JSON answer, of which some may go on before its end
+	halted     // an answer that had begun and whose rest does not pass
 	streaming  // an event stream
 	draining   // answered already, or nothing to answer with
 )
@@ -37,6 +39,7 @@ type answerWriter struct {
 	mode     int
 	status   int
 	buf      *buffer // the JSON answer so far
+	length   int64   // of it
 	f        *filter
 	stream   *stream
 	control  *http.ResponseController
@@ -99,16 +102,10 @@ func (a *answerWriter) Write(p []byte) (int, error) {
 		a.WriteHeader(http.StatusOK)
 	}
 	switch a.mode {
-	case collecting:
-		if a.buf == nil {
-			a.buf = newBuffer(a.size(len(p)))
-		}
-		if int64(len(a.buf.b)+len(p)) > a.x.g.cfg.MaxAnswer {
-			a.fail("it is larger than max_answer")
-			return 0, errTooLarge
-		}
-		a.buf.b = append(a.buf.b, p...)
-		return len(p), nil
+	case collecting, dividing:
+		return a.collect(p)
+	case halted:
+		return 0, errUnwanted
 	case streaming:
 		return len(p), a.stream.write(p)
 	}
@@ -116,16 +113,6 @@ func (a *answerWriter) Write(p []byte) (int, error) {
 		return 0, errUnwanted
 	}
 	return len(p), nil
-}
-
-// size is how long the upstream said that its answer will be, if it is credible.
-func (a *answerWriter) size(least int) int {
-	if v := a.header["Content-Length"]; len(v) == 1 {
-		if n, err := strconv.Atoi(v[0]); err == nil && n > least && int64(n) <= a.x.g.cfg.MaxAnswer {
-			return n
-		}
-	}
-	return least
 }
 
 // FlushError sends on what a stream has written. Nothing else is sent before it is
