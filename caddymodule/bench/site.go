@@ -205,7 +205,7 @@ func freePort(ctx context.Context) (string, error) {
 }
 
 // caddyfile has the plain proxy on one port and the gateway on another, with a policy of 50 rules of which the last ones
-// decide. The audit log goes to a file, as it would.
+// decide. The audit log goes to a file, gathered, as it would where there is much to do.
 func caddyfile(dir, admin, upstream, plain, guarded, secret, nobody string) string {
 	var rules strings.Builder
 	for i := range 44 {
@@ -225,6 +225,10 @@ func caddyfile(dir, admin, upstream, plain, guarded, secret, nobody string) stri
 	log default {
 		output file %q
 		level INFO
+	}
+	log audit {
+		output mcp_gateway_buffer file %q
+		include mcp_gateway.audit
 	}
 	mcp_gateway {
 		issuer http://localhost:%s
@@ -252,5 +256,5 @@ http://localhost:%s {
 http://:%s {
 	reverse_proxy %s
 }
-`, admin, filepath.Join(dir, "data"), filepath.Join(dir, "audit.log"), guarded, nobody, secret, rules.String(), guarded, upstream, plain, upstream)
+`, admin, filepath.Join(dir, "data"), filepath.Join(dir, "log"), filepath.Join(dir, "audit.log"), guarded, nobody, secret, rules.String(), guarded, upstream, plain, upstream)
 }
