@@ -24,6 +24,7 @@ const (
 	codeLoginRequired           = "login_required"
 	codeRequestNotSupported     = "request_not_supported"
 	codeRequestURINotSupported  = "request_uri_not_supported"
+	codeServerError             = "server_error"
 	codeTemporarilyUnavailable  = "temporarily_unavailable"
 	codeUnauthorizedClient      = "unauthorized_client"
 	codeUnsupportedGrantType    = "unsupported_grant_type"

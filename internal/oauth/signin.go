@@ -3,6 +3,7 @@ package oauth
 import (
 	"errors"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/identity"
@@ -126,15 +127,31 @@ func (s *Server) signInFailed(w http.ResponseWriter, r *http.Request, tx *transa
 			hint = "If you should be able to, ask " + s.cfg.Contact + "."
 		}
 		s.record(ev)
-		s.pages.Message(w, pages.Message{Status: ev.status, Title: "You can't come in", Text: text, Hint: hint})
+		s.pages.Message(w, pages.Message{
+			Status: ev.status, Title: "You can't come in", Text: text, Hint: hint, Back: s.wayBack(tx, codeAccessDenied, "The person may not use this server."),
+		})
 	case errors.Is(err, identity.ErrCallback), errors.Is(err, identity.ErrCredentials), errors.Is(err, identity.ErrRateLimited):
 		ev.status = http.StatusBadRequest
 		s.record(ev)
 		s.pages.Message(w, pages.Message{
 			Status: ev.status, Title: "Signing in did not work", Text: "The sign-in service gave no usable answer.",
-			Hint: "Go back to your app and connect again.",
+			Hint: "Go back to your app and connect again.", Back: s.wayBack(tx, codeServerError, "The sign-in service gave no usable answer."),
 		})
 	default:
 		s.trouble(w, r, err)
 	}
+}
+
+// wayBack is a link by which the client hears why it waits in vain, once the person has read the same. (To send the browser there at once would
+// leave the person with whatever the client makes of an error.) It leads where page 1 said that the answer would go.
+func (s *Server) wayBack(tx *transaction, code, description string) pages.Link {
+	to, err := parseRedirect(tx.Request.Redirect)
+	if err != nil {
+		return pages.Link{}
+	}
+	link := pages.Link{URL: s.clientAnswer(to, tx.Request.State, url.Values{"error": {code}, "error_description": {description}})}
+	if to.kind == redirectWeb {
+		link.To = to.host()
+	}
+	return link
 }

@@ -95,7 +95,14 @@ type Message struct {
 	Title, Text string
 	// Hint is a sentence about what to do next; optional.
 	Hint string
+	// Back leads back to the app that sent the person here; optional.
+	Back Link
 }
+
+// Link leads to an app: URL is an address that was checked to be one of its own, with the answer that it is to get. To is the host it is at,
+// or "" for a program or app on the person's own device. The zero Link is none, and so is one whose address a browser would run or
+// show instead of going there.
+type Link struct{ URL, To string }
 
 // Pages draws pages. It is safe for concurrent use.
 type Pages struct {
@@ -151,7 +158,7 @@ func (p *Pages) Grant(w http.ResponseWriter, formTargets []string, g Grant) {
 
 // Message writes a message. Its texts are ours, but may quote what a request said.
 func (p *Pages) Message(w http.ResponseWriter, m Message) {
-	v := messageView{Text: paragraph(m.Text), Hint: paragraph(m.Hint)}
+	v := messageView{Text: paragraph(m.Text), Hint: paragraph(m.Hint), Back: viewLink(m.Back), BackTo: hostText(m.Back.To)}
 	v.Title = line(m.Title)
 	if m.Status == 0 {
 		m.Status = http.StatusOK

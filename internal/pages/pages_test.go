@@ -97,7 +97,7 @@ func TestEveryPageIsSoundHTML(t *testing.T) {
 					continue
 				}
 				for _, a := range n.Attr {
-					if a.Key == "style" || strings.HasPrefix(a.Key, "on") || a.Key == "src" || a.Key == "href" {
+					if a.Key == "style" || strings.HasPrefix(a.Key, "on") || a.Key == "src" || a.Key == "href" && n.Data != "a" {
 						t.Errorf("<%s %s=%q>", n.Data, a.Key, a.Val)
 					}
 				}
@@ -203,6 +203,8 @@ func TestPagesSayWhatIsTrue(t *testing.T) {
 		"grant-nothing":        {[]string{"your role allows nothing here", "ask it@example.com", "Allow Deny"}, nil},
 		"grant-nothing-nobody": {[]string{"your role allows nothing here", "ask the people who run this gateway"}, nil},
 		"grant-impersonator":   {[]string{"staff@example.com is signed in as this person", "recorded under both names"}, nil},
+		"message-back":         {[]string{"You can’t come in", "Go back to claude.ai"}, nil},
+		"message-back-app":     {[]string{"Go back to your app"}, nil},
 		"message":              {[]string{"This sign-in can’t go on", "Go back to your app"}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -345,4 +347,31 @@ func TestPagesAreDrawnAtTheSameTime(t *testing.T) {
 		}
 	}
 	wg.Wait()
+}
+
+// A message may lead back to an app, wherever that is, and never to what a browser would run.
+func TestMessagesLeadBack(t *testing.T) {
+	p := New()
+	for address, want := range map[string]string{
+		"https://claude.ai/cb?error=access_denied&state=a%22b": "https://claude.ai/cb?error=access_denied&state=a%22b",
+		"http://127.0.0.1:33418/callback?error=access_denied":  "http://127.0.0.1:33418/callback?error=access_denied",
+		"cursor://anysphere.cursor-mcp/oauth/callback?a=b":     "cursor://anysphere.cursor-mcp/oauth/callback?a=b",
+		"com.example.app:/oauth?a=b":                           "com.example.app:/oauth?a=b",
+		"":                                                     "",
+		"javascript:alert(1)":                                  "",
+		"JavaScript://a.example/%0aalert(1)":                   "",
+		"data:text/html,x":                                     "",
+		"vbscript://x/y":                                       "",
+		"/relative":                                            "",
+		"//evil.example/":                                      "",
+	} {
+		d := drawPage(t, p, sample{"", message(Message{Title: "x", Back: Link{address, "a.example"}})})
+		got := ""
+		for _, a := range d.all("a") {
+			got = attr(a, "href")
+		}
+		if got != want {
+			t.Errorf("%q leads to %q", address, got)
+		}
+	}
 }

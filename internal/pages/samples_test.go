@@ -100,4 +100,9 @@ var samples = []sample{
 		Hint: "Go back to your app and connect again. Cookies have to be allowed for this site.",
 	})},
 	{"message-short", message(Message{Title: "Signed out"})},
+	{"message-back", message(Message{
+		Status: 403, Title: "You can’t come in", Text: "You have signed in, but you may not use this server.", Hint: "If you should be able to, ask it@example.com.",
+		Back: Link{"https://claude.ai/cb?error=access_denied&state=a%22b", "claude.ai"},
+	})},
+	{"message-back-app", message(Message{Title: "You can’t come in", Back: Link{URL: "cursor://anysphere.cursor-mcp/oauth/callback?error=access_denied"}})},
 }

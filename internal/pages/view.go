@@ -1,7 +1,9 @@
 package pages
 
 import (
+	"html/template"
 	"net"
+	"net/url"
 	"strings"
 )
 
@@ -34,6 +36,17 @@ type grantView struct {
 type messageView struct {
 	frame
 	Text, Hint string
+	Back       template.URL
+	BackTo     string
+}
+
+// viewLink is the address of a link, or "" if it has none that leads anywhere. The template's own check knows no schemes of apps.
+func viewLink(l Link) template.URL {
+	u, err := url.Parse(l.URL)
+	if err != nil || u.Scheme == "" || u.Opaque != "" || notTargets[strings.ToLower(u.Scheme)] {
+		return ""
+	}
+	return template.URL(l.URL) // its scheme runs nothing
 }
 
 // clientView is a client in the words of the pages.
