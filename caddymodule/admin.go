@@ -98,6 +98,7 @@ type adminGrant struct {
 	Email      string    `json:"email,omitempty"`
 	Org        string    `json:"org,omitempty"`
 	Roles      []string  `json:"roles,omitempty"`
+	Personal   bool      `json:"personal_token,omitempty"`
 	Created    time.Time `json:"created"`
 	LastUsed   time.Time `json:"last_used,omitzero"`
 	Expires    time.Time `json:"expires,omitzero"`

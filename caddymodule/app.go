@@ -71,6 +71,13 @@ type App struct {
 	// How old they may be while the identity provider is down. Default: 1h.
 	IdentityMaxStale caddy.Duration `json:"identity_max_stale,omitempty"`
 
+	// Whether people may make access tokens by hand on their page, /connections, for programs that can't open a browser. Such a
+	// token lives long, and whoever has it is the person: so it is off by default. Turning it off ends those that there are.
+	PersonalTokens bool `json:"personal_tokens,omitempty"`
+
+	// How long a personal token may live, in whole days. Default: 90d.
+	PersonalTokenTTL caddy.Duration `json:"personal_token_ttl,omitempty"`
+
 	// The OAuth clients.
 	Clients Clients `json:"clients,omitzero"`
 
@@ -163,28 +170,30 @@ func (app *App) Provision(ctx caddy.Context) error {
 		consent = oauth.ConsentAlways
 	}
 	app.oauth, err = oauth.New(oauth.Config{
-		Issuer:          app.issuer.String(),
-		Path:            app.OAuthPath,
-		Resources:       app.resources,
-		DefaultResource: app.DefaultResource,
-		Providers:       providers,
-		Store:           kept,
-		Sealer:          app.shared.sealer,
-		Dynamic:         app.Clients.Dynamic == nil || *app.Clients.Dynamic,
-		Documents:       documents,
-		Static:          clients,
-		Consent:         consent,
-		AccessTTL:       time.Duration(app.AccessTokenTTL),
-		RefreshTTL:      time.Duration(app.RefreshTokenTTL),
-		RefreshGrace:    time.Duration(app.RefreshGrace),
-		KeyRotation:     time.Duration(app.KeyRotation),
-		IdentityRefresh: time.Duration(app.IdentityRefresh),
-		MaxStale:        time.Duration(app.IdentityMaxStale),
-		Abilities:       app.abilities,
-		Audit:           app.auditor,
-		Logger:          app.logger.Named("oauth"),
-		Now:             app.now,
-		Pages:           pages.New(),
+		Issuer:           app.issuer.String(),
+		Path:             app.OAuthPath,
+		Resources:        app.resources,
+		DefaultResource:  app.DefaultResource,
+		Providers:        providers,
+		Store:            kept,
+		Sealer:           app.shared.sealer,
+		Dynamic:          app.Clients.Dynamic == nil || *app.Clients.Dynamic,
+		Documents:        documents,
+		Static:           clients,
+		Consent:          consent,
+		AccessTTL:        time.Duration(app.AccessTokenTTL),
+		RefreshTTL:       time.Duration(app.RefreshTokenTTL),
+		RefreshGrace:     time.Duration(app.RefreshGrace),
+		KeyRotation:      time.Duration(app.KeyRotation),
+		IdentityRefresh:  time.Duration(app.IdentityRefresh),
+		MaxStale:         time.Duration(app.IdentityMaxStale),
+		PersonalTokens:   app.PersonalTokens,
+		PersonalTokenTTL: time.Duration(app.PersonalTokenTTL),
+		Abilities:        app.abilities,
+		Audit:            app.auditor,
+		Logger:           app.logger.Named("oauth"),
+		Now:              app.now,
+		Pages:            pages.New(),
 	})
 	if err != nil {
 		return err

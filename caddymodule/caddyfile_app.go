@@ -38,6 +38,8 @@ func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 //	    refresh_token_ttl <duration>
 //	    refresh_grace     <duration>
 //	    key_rotation      <duration>
+//	    personal_tokens   on|off
+//	    personal_token_ttl <duration>
 //	    identity_refresh  <duration> {
 //	        max_stale <duration>
 //	    }
@@ -87,6 +89,13 @@ func (r *appReader) options() options {
 		"refresh_token_ttl": duration(&app.RefreshTokenTTL),
 		"refresh_grace":     duration(&app.RefreshGrace),
 		"key_rotation":      duration(&app.KeyRotation),
+		"personal_tokens": func(d *caddyfile.Dispenser) error {
+			var word string
+			err := oneOf(&word, "on", "off")(d)
+			app.PersonalTokens = word == "on"
+			return err
+		},
+		"personal_token_ttl": duration(&app.PersonalTokenTTL),
 		"identity_refresh": func(d *caddyfile.Dispenser) error {
 			if err := duration(&app.IdentityRefresh)(d); err != nil {
 				return err

@@ -22,6 +22,7 @@ func TestBadJSONIsRefusedToo(t *testing.T) {
 		{app + "isuer", `"x"`, "unknown field"},
 		{app + "consent", `"never"`, "once or always"},
 		{app + "access_token_ttl", `-1`, "access_token_ttl must be more than 0"},
+		{app + "personal_token_ttl", `1000`, "a day or longer"},
 		{app + "key_rotation", `1000`, "a key has to sign for 2h0m0s or longer"},
 		{app + "identity_max_stale", `1000`, "max_stale"},
 		{app + "oauth_path", `"oauth"`, "oauth_path"},

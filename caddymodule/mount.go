@@ -19,7 +19,7 @@ const metadataPath = wellKnown + "/oauth-protected-resource"
 
 // laterOAuthNames are endpoints of the authorization server below oauth_path that this version doesn't have yet. They
 // are kept free, so that a mount that works today goes on working.
-var laterOAuthNames = []string{"register", "connections", "webhooks/workos"}
+var laterOAuthNames = []string{"register", "webhooks/workos"}
 
 // checkMount says what is wrong with the path of a mount. A mount is compared with the path as it was sent, so it is
 // made of characters that every client sends as they are.

@@ -13,7 +13,7 @@ func TestWhatBelongsToTheGatewayNeverAnswersNothing(t *testing.T) {
 		Site:    mount("/mcp", upstream) + mount("/other", upstream),
 	})
 	for _, target := range []string{
-		"/register", "/connections", "/connections/", "/webhooks/workos", "/TOKEN", "/token/", "/%74oken", "/x/../authorize",
+		"/register", "/connections/", "/webhooks/workos", "/TOKEN", "/token/", "/%74oken", "/x/../authorize",
 		"/.well-known/oauth-protected-resource", "/.well-known/oauth-protected-resource/nothere", "/.well-known/oauth-protected-resource/MCP",
 		"/.well-known/oauth-protected-resource/mcp/x", "/.well-known/oauth-authorization-server/mcp", "/.well-known/openid-configuration/mcp",
 		"/.well-known/oauth-authorization-server/",

@@ -14,6 +14,7 @@ const (
 	defaultAccessTTL       = time.Hour
 	defaultRefreshTTL      = 30 * 24 * time.Hour
 	defaultRefreshGrace    = 2 * time.Minute
+	defaultPersonalTTL     = 90 * 24 * time.Hour
 	defaultKeyRotation     = 30 * 24 * time.Hour
 	defaultIdentityRefresh = 5 * time.Minute
 	defaultMaxStale        = time.Hour
@@ -29,6 +30,7 @@ func (app *App) setDefaults() {
 		{&app.RefreshTokenTTL, defaultRefreshTTL},
 		{&app.RefreshGrace, defaultRefreshGrace},
 		{&app.KeyRotation, defaultKeyRotation},
+		{&app.PersonalTokenTTL, defaultPersonalTTL},
 		{&app.IdentityRefresh, defaultIdentityRefresh},
 		{&app.IdentityMaxStale, max(defaultMaxStale, time.Duration(app.IdentityRefresh))},
 	} {
@@ -86,6 +88,7 @@ func (app *App) check() error {
 		"refresh_token_ttl":  app.RefreshTokenTTL,
 		"refresh_grace":      app.RefreshGrace,
 		"key_rotation":       app.KeyRotation,
+		"personal_token_ttl": app.PersonalTokenTTL,
 		"identity_refresh":   app.IdentityRefresh,
 		"identity_max_stale": app.IdentityMaxStale,
 	} {

@@ -51,6 +51,8 @@ type cachedAccess struct {
 // cachedGrant is a grant as it was last read. All tokens of the grant share it.
 type cachedGrant struct {
 	state atomic.Pointer[grantState] // nil: to be read
+	used  atomic.Int64               // when it was last used, see use
+	saved int64                      // the mark that was last kept; under the lock of the shard
 
 	mu    sync.Mutex
 	epoch uint64 // how often it was forgotten

@@ -99,6 +99,7 @@ func (s *Server) access(ctx context.Context, t *cachedToken) (_ *Access, err err
 	if st.err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrInvalidToken, st.err)
 	}
+	t.grant.use(now)
 	if last := t.last.Load(); last != nil && last.state == st {
 		return last.access, nil
 	}
@@ -133,6 +134,13 @@ func bearerToken(r *http.Request) (string, error) {
 
 // admit checks a token that was not seen before, and remembers it if it is good.
 func (s *Server) admit(ctx context.Context, token string) (*cachedToken, error) {
+	if isPersonal(token) {
+		t, err := s.admitPersonal(ctx, token)
+		if err == nil {
+			s.cache.put(t, s.now())
+		}
+		return t, err
+	}
 	claims, err := s.parseAccessToken(ctx, token)
 	if err != nil {
 		return nil, err

@@ -113,6 +113,11 @@ type Config struct {
 	// Default 1 hour.
 	MaxStale time.Duration
 
+	// PersonalTokens lets people make access tokens by hand. Turning it off ends those that there are.
+	PersonalTokens bool
+	// PersonalTokenTTL is the longest that one may live, in whole days. Default 90 days.
+	PersonalTokenTTL time.Duration
+
 	// Abilities says in plain words what a subject could do at a resource, for the consent page.
 	// Optional.
 	Abilities func(*policy.Subject, Resource) (abilities []pages.Ability, nothing bool)
@@ -154,6 +159,7 @@ func (c *Config) prepare() (*url.URL, error) {
 		{&c.RefreshTTL, 30 * 24 * time.Hour},
 		{&c.RefreshGrace, 2 * time.Minute},
 		{&c.KeyRotation, 30 * 24 * time.Hour},
+		{&c.PersonalTokenTTL, 90 * 24 * time.Hour},
 		{&c.IdentityRefresh, 5 * time.Minute},
 		{&c.MaxStale, time.Hour},
 	} {
@@ -169,6 +175,9 @@ func (c *Config) prepare() (*url.URL, error) {
 	}
 	if c.RefreshTTL < c.AccessTTL {
 		return nil, fmt.Errorf("oauth: refresh tokens have to live as long as access tokens (%v) or longer, not %v", c.AccessTTL, c.RefreshTTL)
+	}
+	if c.PersonalTokenTTL < 24*time.Hour {
+		return nil, fmt.Errorf("oauth: personal tokens have to live for a day or longer, not %v", c.PersonalTokenTTL)
 	}
 	if c.KeyRotation < 2*keyLead {
 		return nil, fmt.Errorf("oauth: a key has to sign for %v or longer, not %v: the next one is published %v before it is used", 2*keyLead, c.KeyRotation, keyLead)

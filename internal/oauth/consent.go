@@ -164,6 +164,10 @@ func (s *Server) begin(w http.ResponseWriter, r *http.Request, sealer *seal.Seal
 // cancel ends a transaction and tells the client that the person did not want it.
 func (s *Server) cancel(w http.ResponseWriter, r *http.Request, tx *transaction, description string) {
 	s.endTx(w, tx)
+	if tx.Request.Own {
+		s.seeOther(w, r, s.endpoint("connections"))
+		return
+	}
 	to, err := parseRedirect(tx.Request.Redirect)
 	if err != nil {
 		s.noTransaction(w, r, err)

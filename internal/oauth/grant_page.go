@@ -33,16 +33,8 @@ func (s *Server) showGrant(w http.ResponseWriter, r *http.Request, sealer *seal.
 	}
 	res, _ := s.resource(tx.Request.Resource)
 	abilities, nothing := s.abilities(l.Person, res)
-	org := l.Person.OrgName
-	if org == "" {
-		org = l.Person.Org
-	}
-	name := l.Person.Name
-	if name == "" {
-		name = l.Person.ID
-	}
 	s.pages.Grant(w, to.formTargets(), pages.Grant{
-		Client: c.page(to), Server: res.Server, Resource: res.URL, Person: name, Email: l.Person.Email, Org: org, Abilities: abilities,
+		Client: c.page(to), Server: res.Server, Resource: res.URL, Person: personName(l.Person), Email: l.Person.Email, Org: orgName(l.Person), Abilities: abilities,
 		Nothing: nothing, Contact: s.cfg.Contact, Impersonator: l.Person.Impersonator, Action: s.endpoint("consent"),
 		Hidden: []pages.Field{{Name: fieldTx, Value: tx.Token}},
 	})

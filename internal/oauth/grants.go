@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/identity"
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/pages"
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/seal"
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/store"
 	"github.com/mcpgateway/caddy-mcp-gateway/policy"
@@ -30,7 +31,10 @@ type Grant struct {
 	// UserID, Email and Org say who the person is; Roles are those that were last read.
 	UserID, Email, Org string
 	Roles              []string
-	// Created is when the grant was made, LastUsed when it was last refreshed, Expires when it ends if it is not used.
+	// Personal is set if there is no agent, but a personal token, and ClientName is what the person calls it.
+	Personal bool
+	// Created is when the grant was made, LastUsed when it was last used or refreshed, give or take some minutes, Expires when it ends
+	// if it is not refreshed.
 	Created, LastUsed, Expires time.Time
 }
 
@@ -45,6 +49,15 @@ type grantRecord struct {
 	Created  time.Time `json:"created"`
 	LastUsed time.Time `json:"last_used"`
 	Expires  time.Time `json:"expires"`
+	// Personal says that it is the grant of a personal token, which is never refreshed.
+	Personal bool `json:"personal,omitempty"`
+	// Listed is until when the person's list has the grant.
+	Listed time.Time `json:"listed,omitzero"`
+
+	// Origin and Domain say how the client was known, and Redirect where its answer went, as the person was shown.
+	Origin   pages.Origin `json:"origin,omitempty"`
+	Domain   string       `json:"domain,omitempty"`
+	Redirect string       `json:"redirect_uri,omitempty"`
 
 	// Generation is that of the newest refresh tokens, and Rotated is when it came to be, by the use of the one of the generation before
 	// that has this Branch.
@@ -78,7 +91,7 @@ func (s *Server) loadGrant(ctx context.Context, id string) (*grantRecord, error)
 	return s.decodeGrant(value)
 }
 
-// decodeGrant reads a record. One whose client or identity provider the operator has removed is as good as none.
+// decodeGrant reads a record. One whose client, identity provider or kind the operator has removed is as good as none.
 func (s *Server) decodeGrant(value []byte) (*grantRecord, error) {
 	if value == nil {
 		return nil, errNoGrant
@@ -87,7 +100,7 @@ func (s *Server) decodeGrant(value []byte) (*grantRecord, error) {
 	if err := json.Unmarshal(value, g); err != nil {
 		return nil, fmt.Errorf("oauth: grant: %w", err)
 	}
-	if !s.now().Before(g.Expires) || s.providers[g.Provider] == nil || g.Static && s.static[g.Client] == nil {
+	if !s.now().Before(g.Expires) || s.providers[g.Provider] == nil || g.Static && s.static[g.Client] == nil || g.Personal && !s.cfg.PersonalTokens {
 		return nil, errNoGrant
 	}
 	return g, nil
@@ -109,6 +122,9 @@ func (s *Server) updateGrant(ctx context.Context, id string, f func(*grantRecord
 		var err error
 		if g, err = s.decodeGrant(old); err != nil {
 			return nil, time.Time{}, err
+		}
+		if used := s.cache.used(id); used.After(g.LastUsed) {
+			g.LastUsed = used
 		}
 		if err = f(g); err != nil {
 			return nil, time.Time{}, err
@@ -149,7 +165,7 @@ func (s *Server) Grants(ctx context.Context, f func(Grant) error) error {
 		}
 		return f(Grant{
 			ID: id, ClientID: g.Client, ClientName: g.ClientName, Resource: g.Resource, Scope: g.Scope, UserID: subjectID(p), Email: p.Email,
-			Org: p.Org, Roles: p.Roles, Created: g.Created, LastUsed: g.LastUsed, Expires: g.Expires,
+			Org: p.Org, Roles: p.Roles, Personal: g.Personal, Created: g.Created, LastUsed: g.LastUsed, Expires: g.Expires,
 		})
 	})
 }

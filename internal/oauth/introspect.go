@@ -123,6 +123,9 @@ func (s *Server) introspectAccess(ctx context.Context, is *issue, token string) 
 		return nil, err
 	}
 	is.grantID, is.resource, is.person = access.GrantID, t.resource, access.Person
+	if isPersonal(token) {
+		return s.introspectPersonal(ctx, t, access.Person)
+	}
 	claims, err := s.parseAccessToken(ctx, token)
 	if errors.Is(err, ErrInvalidToken) { // expired just now
 		return inactive, nil

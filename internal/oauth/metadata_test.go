@@ -112,13 +112,13 @@ func TestPathsThatAreNotOurs(t *testing.T) {
 	f := newFixture(t, nil)
 	for _, path := range []string{
 		"", "/", "/github", "/token/", "/Token", "/%74oken", "//token", "/token/x", "/.well-known/oauth-authorization-server/", "/.well-known/oauth-authorization-server/github",
-		"/.well-known/oauth-protected-resource", "/connections", "/webhooks/workos",
+		"/.well-known/oauth-protected-resource", "/webhooks/workos",
 	} {
 		if f.server.Handles(path) {
 			t.Errorf("%q is handled", path)
 		}
 	}
-	if got := len(f.server.Paths()); got != 11 {
+	if got := len(f.server.Paths()); got != 12 {
 		t.Errorf("there are %d paths: %v", got, f.server.Paths())
 	}
 	own := newFixture(t, func(c *Config) { c.Path = "/oauth" })

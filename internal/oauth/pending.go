@@ -39,6 +39,10 @@ type pendingRecord struct {
 
 // signedIn goes on after the sign-in: to page 3, or past it where the person has answered it before.
 func (s *Server) signedIn(w http.ResponseWriter, r *http.Request, sealer *seal.Sealer, tx *transaction, person *identity.Person) {
+	if tx.Request.Own {
+		s.openSession(w, r, sealer, tx, person)
+		return
+	}
 	c, to, ok := s.txClient(w, r, tx)
 	if !ok {
 		return

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/identity"
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/seal"
 )
 
@@ -119,7 +120,7 @@ func (s *Server) refreshGrant(ctx context.Context, c *client, form params) (*iss
 	if err != nil {
 		return is, grantError(err)
 	}
-	if g, err = s.rotate(ctx, rt, g); err != nil {
+	if g, err = s.rotate(ctx, rt, g, is.person); err != nil {
 		if errors.Is(err, errReplayed) {
 			return is, s.replayed(ctx, rt.Grant)
 		}
@@ -134,9 +135,16 @@ func (s *Server) refreshGrant(ctx context.Context, c *client, form params) (*iss
 
 // rotate makes the next generation, if the token is of the newest one. A sibling of those who did gets what they got, and
 // changes nothing.
-func (s *Server) rotate(ctx context.Context, rt refreshToken, g *grantRecord) (*grantRecord, error) {
+func (s *Server) rotate(ctx context.Context, rt refreshToken, g *grantRecord, p *identity.Person) (*grantRecord, error) {
 	if g.age(rt, s.now(), s.cfg.RefreshGrace) == ageSibling {
 		return g, nil
+	}
+	listed := g.Listed
+	if expires := s.grantExpiry(true); expires.After(listed) {
+		listed = expires.Add(s.cfg.RefreshTTL)
+		if err := s.enlist(ctx, p, rt.Grant, listed); err != nil {
+			return nil, err
+		}
 	}
 	var sibling *grantRecord
 	errSibling := errors.New("nothing to rotate")
@@ -151,6 +159,7 @@ func (s *Server) rotate(ctx context.Context, rt refreshToken, g *grantRecord) (*
 		default:
 			// A generation that is newer than the record comes from before the store was put back to an older state.
 			g.Generation, g.Branch, g.Rotated, g.LastUsed, g.Expires = rt.Generation+1, rt.Branch, now, now, s.grantExpiry(true)
+			g.Listed = listed
 			return nil
 		}
 	})

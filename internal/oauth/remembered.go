@@ -195,7 +195,12 @@ func (s *Server) consented(ctx context.Context, tx *transaction, p *identity.Per
 
 // consentID is the id of a person's answer to page 3.
 func consentID(tx *transaction, p *identity.Person) string {
-	return shortDigest(subjectID(p), tx.Request.Client, tx.Request.Resource)
+	return consentOf(p, tx.Request.Client, tx.Request.Resource)
+}
+
+// consentOf is the id of a person's answer to page 3 of a client at a resource.
+func consentOf(p *identity.Person, clientID, resource string) string {
+	return shortDigest(subjectID(p), clientID, resource)
 }
 
 // abilitiesDigest is a digest of what page 3 would show.

@@ -115,6 +115,7 @@ func (s *Server) makeRoutes(issuerPath string) map[string]http.HandlerFunc {
 		s.prefix + "consent":         page(s.serveConsent, both),
 		s.prefix + "signin":          page(s.serveSignIn, both),
 		s.prefix + "callback":        page(s.serveCallback, get),
+		s.prefix + "connections":     page(s.serveConnections, both),
 		s.prefix + "token":           open(s.serveToken, post),
 		s.prefix + "revoke":          open(s.serveRevoke, post),
 		s.prefix + "introspect":      page(s.serveIntrospect, post),
@@ -176,6 +177,7 @@ func (s *Server) Sweep(ctx context.Context) error {
 	s.cache.prune(s.now())
 	s.accepting.prune(s.now())
 	s.keys.keep(ctx)
+	s.saveUses(ctx)
 	_, err := s.cfg.Store.Sweep(ctx)
 	return err
 }

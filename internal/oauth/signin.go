@@ -77,6 +77,12 @@ func (s *Server) verify(w http.ResponseWriter, r *http.Request, sealer *seal.Sea
 
 // showSignIn writes the form.
 func (s *Server) showSignIn(w http.ResponseWriter, r *http.Request, tx *transaction, user, problem string) {
+	if tx.Request.Own {
+		s.pages.SignIn(w, nil, pages.SignIn{
+			Action: s.endpoint("signin"), Hidden: []pages.Field{{Name: fieldTx, Value: tx.Token}}, Username: user, Error: problem,
+		})
+		return
+	}
 	c, to, ok := s.txClient(w, r, tx)
 	if !ok {
 		return

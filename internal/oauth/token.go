@@ -151,7 +151,15 @@ func (s *Server) redeemCode(ctx context.Context, c *client, form params) (*issue
 		LastUsed: s.now().UTC(), Expires: s.grantExpiry(c.may(grantRefreshToken)), Generation: 1, Rotated: s.now().UTC(),
 		Provider: l.Person.Provider, Read: l.At,
 	}
+	if to, err := parseRedirect(rec.Redirect); err == nil {
+		shown := c.page(to)
+		g.Origin, g.Domain, g.Redirect = shown.Origin, shown.Domain, to.raw
+	}
 	if g.Person, err = sealPerson(sealer, is.grantID, l.Person); err != nil {
+		return is, unavailable(err)
+	}
+	g.Listed = g.Expires.Add(s.cfg.RefreshTTL)
+	if err := s.enlist(ctx, l.Person, is.grantID, g.Listed); err != nil {
 		return is, unavailable(err)
 	}
 	if err := s.putGrant(ctx, is.grantID, g); err != nil {

@@ -50,6 +50,8 @@ type authRequest struct {
 	Hint      string `json:"h,omitempty"`
 	// Ask is set if the client wants the person to be asked, whatever was answered before.
 	Ask bool `json:"q,omitempty"`
+	// Own is set for no client's request, but that of a person to see their own page; nothing else is set then.
+	Own bool `json:"w,omitempty"`
 }
 
 // fits reports whether a request can travel in the cookie to the end of the login, so that nobody signs in only to hear that it

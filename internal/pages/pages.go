@@ -1,5 +1,5 @@
-// Package pages draws what a person sees: the question before sign-in, the sign-in form, the question after it, and
-// messages. Every page is one HTML document without script or external resources and brings its own security headers.
+// Package pages draws what a person sees: the question before sign-in, the sign-in form, the question after it, their own page
+// of connections, and messages. Every page is one HTML document without script or external resources and brings its own security headers.
 package pages
 
 import (
@@ -52,7 +52,8 @@ type Ask struct {
 	Providers []Choice
 }
 
-// SignIn is the form for local users. It posts Hidden, username, password, and decision=allow or decision=cancel.
+// SignIn is the form for local users. It posts Hidden, username, password, and decision=allow or decision=cancel. Without a
+// Server, it is for the person's own page.
 type SignIn struct {
 	Action string
 	Hidden []Field
@@ -106,9 +107,10 @@ type Link struct{ URL, To string }
 
 // Pages draws pages. It is safe for concurrent use.
 type Pages struct {
-	ask, signIn, grant, message *template.Template
-	style                       template.CSS
-	styleHash                   string
+	ask, signIn, grant, message, welcome, connections *template.Template
+
+	style     template.CSS
+	styleHash string
 }
 
 // Ask writes the page before sign-in. formTargets are CSP sources (such as https://claude.ai, http://127.0.0.1:8123,

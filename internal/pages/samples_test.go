@@ -3,6 +3,8 @@ package pages
 import (
 	"fmt"
 	"net/http"
+	"strings"
+	"time"
 )
 
 // sample is a page as it comes up in life; together they draw every branch of the templates.
@@ -48,6 +50,28 @@ func grant(g Grant) func(*Pages, http.ResponseWriter) {
 func message(m Message) func(*Pages, http.ResponseWriter) {
 	return func(p *Pages, w http.ResponseWriter) { p.Message(w, m) }
 }
+
+func welcome(c Welcome) func(*Pages, http.ResponseWriter) {
+	c.Action = "/connections"
+	return func(p *Pages, w http.ResponseWriter) { p.Welcome(w, []string{"https:"}, c) }
+}
+
+func connections(c Connections) func(*Pages, http.ResponseWriter) {
+	c.Action, c.Hidden, c.Now = "/connections", []Field{{"token", "t0ken"}}, today
+	return func(p *Pages, w http.ResponseWriter) { p.Connections(w, []string{"https:"}, c) }
+}
+
+var (
+	today  = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	agents = []Connection{
+		{ID: "g1", Client: proved, Server: "github", Resource: "https://mcp.example.com/github", Since: today.AddDate(0, 0, -40), Used: today.Add(-time.Minute)},
+		{ID: "g2", Client: program, Server: "images", Since: today.AddDate(0, 0, -3), Used: today.Add(-time.Hour)},
+		{ID: "g3", Client: device, Server: "github", Since: today.AddDate(0, 0, -3), Used: today.Add(-5 * time.Hour)},
+		{ID: "g4", Client: Client{Name: "Build robot", Origin: SetUp, RedirectHost: "ci.example.com"}, Server: "github", Since: today.AddDate(-1, 0, 0), Used: today.AddDate(0, 0, -9)},
+		{ID: "g5", Client: Client{}, Server: "github", Since: today},
+	}
+	nightly = []Connection{{ID: "pat-1", Client: Client{Name: "nightly job"}, Server: "github", Since: today.AddDate(0, 0, -3), Ends: today.AddDate(0, 0, 27)}}
+)
 
 func many(n int) (list []string) {
 	for i := range n {
@@ -98,6 +122,28 @@ var samples = []sample{
 	{"message", message(Message{
 		Status: 400, Title: "This sign-in can’t go on", Text: "It was not started in this browser, it is finished already, or it has taken more than ten minutes.",
 		Hint: "Go back to your app and connect again. Cookies have to be allowed for this site.",
+	})},
+	{"signin-own", func(p *Pages, w http.ResponseWriter) { p.SignIn(w, nil, SignIn{Action: "/signin", Hidden: hidden}) }},
+	{"welcome", welcome(Welcome{})},
+	{"welcome-again", welcome(Welcome{Notice: "You are signed out.", Providers: []Choice{{"workos", "WorkOS"}, {"local", "user name and password"}}})},
+	{"connections-none", connections(Connections{Person: "bob"})},
+	{"connections", connections(Connections{
+		Person: "Alice Jones", Email: "alice@example.com", Org: "Acme Corporation", Agents: agents, Notice: "Access has ended.",
+	})},
+	{"connections-tokens", connections(Connections{Person: "Alice Jones", Agents: agents[:1], Tokens: &Tokens{
+		List: nightly, Servers: []Choice{{"https://mcp.example.com/github", "github"}, {"https://mcp.example.com/images", "images"}}, Days: []int{1, 7, 30, 90},
+	}})},
+	{"connections-problem", connections(Connections{Person: "Alice Jones", Problem: "A token needs a name.", Tokens: &Tokens{
+		Servers: []Choice{{"https://mcp.example.com/github", "github"}}, Days: []int{1},
+	}})},
+	{"connections-made", connections(Connections{Person: "Alice Jones", Tokens: &Tokens{
+		List: nightly, Spent: true, Made: "mcpgw_pat_" + strings.Repeat("Ab3-", 30), MadeName: "nightly job",
+	}})},
+	{"connections-full", connections(Connections{Person: "Alice Jones", Tokens: &Tokens{List: nightly, Full: true}})},
+	{"connections-impersonator", connections(Connections{Person: "Alice Jones", Impersonator: "staff@example.com", Tokens: new(Tokens)})},
+	{"connections-hostile", connections(Connections{
+		Person: "<b>\u202eAlice</b>", Agents: []Connection{{ID: `"><i>`, Client: hostile, Server: "<i>x</i>", Since: today, Used: today}},
+		Tokens: &Tokens{List: []Connection{{ID: "x", Client: Client{Name: "<img src=x>\u200b"}, Server: "github", Since: today, Ends: today}}},
 	})},
 	{"message-short", message(Message{Title: "Signed out"})},
 	{"message-back", message(Message{

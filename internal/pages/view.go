@@ -97,6 +97,14 @@ func (c clientView) phrase() string {
 	}
 }
 
+// Title is the client in a few words that name it alone, for a screen reader.
+func (c clientView) Title() string {
+	if c.Who == "" && c.Name.Text != "" {
+		return c.Name.Text
+	}
+	return c.phrase()
+}
+
 // belongs reports whether a host, with or without a port, is a domain or below it.
 func belongs(host, domain string) bool {
 	strip := func(s string) string {
