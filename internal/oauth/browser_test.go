@@ -78,6 +78,11 @@ func (b *browser) send(r *http.Request) *view {
 			}
 			return &view{Status: res.StatusCode, Body: string(body), Header: res.Header, URL: r.URL}
 		}
+		// With 307 a browser would post what was typed in to wherever it is sent (RFC 9700 section 4.12), and without a policy it would
+		// tell there what address it comes from (section 4.2).
+		if res.StatusCode != http.StatusSeeOther || res.Header.Get("Referrer-Policy") != "no-referrer" {
+			b.f.t.Errorf("%s redirects with %s and the Referrer-Policy %q", r.URL.Path, res.Status, res.Header.Get("Referrer-Policy"))
+		}
 		to, err := url.Parse(res.Header.Get("Location"))
 		if err != nil {
 			b.f.t.Fatal(err)
