@@ -148,6 +148,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		MaxTTL:       time.Duration(h.app.IdentityRefresh),
 		MayNotAsk:    mayNotAsk,
 		Tasks:        &h.app.shared.tasks,
+		Catalog:      &h.app.shared.catalog,
 		Observe:      h.Mode == "observe",
 		Logger:       h.logger,
 		NewRequestID: rand.Text,

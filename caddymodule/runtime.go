@@ -11,6 +11,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/catalog"
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/guard"
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/seal"
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/store"
@@ -35,7 +36,8 @@ type runtime struct {
 	keeper  seal.Keeper
 	loaded  atomic.Pointer[seal.Sealer]
 
-	tasks guard.Tasks
+	tasks   guard.Tasks
+	catalog catalog.Catalog
 }
 
 // Destruct implements caddy.Destructor. Requests of a config that is no longer used may still be finishing with what is

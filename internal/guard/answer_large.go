@@ -131,6 +131,7 @@ func (a *answerWriter) rest(failed error) error {
 		return nil
 	}
 	a.x.count(&fr)
+	a.x.shelf().Learn(a.f.offered...)
 	a.x.handedTask(fr.task)
 	a.mode = draining
 	if a.x.out.Status != 0 {

@@ -170,7 +170,7 @@ func BenchmarkFilter(b *testing.B) {
 	for _, n := range []int{100, 1000} {
 		list := toolList(n)
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			f := &filter{view: view, maxTTL: 1000}
+			f := &filter{view: view, maxTTL: 1000, caller: nobody}
 			b.SetBytes(int64(len(list)))
 			b.ReportAllocs()
 			for b.Loop() {

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/catalog"
 )
 
 // exchange is one HTTP request on its way through the Guard.
@@ -23,15 +25,16 @@ type exchange struct {
 	oneID      [1][]byte
 	batch      bool
 	answered   bool
-	session    string     // as the upstream knows it
-	lastEvent  string     // likewise
-	tool       string     // that is called, which may become a task; empty if none is
-	asTask     bool       // it is called as one
-	tasks      []heldTask // that the request names
-	taskName   string     // what Mcp-Name is to say in the place of a handle
-	old        *oldPost   // nil if it is no message of HTTP+SSE
-	upstream   string     // the server that the session is of; empty if it is not known
-	hop        *Hop       // nil if any server will do
+	session    string          // as the upstream knows it
+	lastEvent  string          // likewise
+	tool       string          // that is called, which may become a task; empty if none is
+	asTask     bool            // it is called as one
+	tasks      []heldTask      // that the request names
+	compared   []catalog.Param // whose header fields say what the body says
+	taskName   string          // what Mcp-Name is to say in the place of a handle
+	old        *oldPost        // nil if it is no message of HTTP+SSE
+	upstream   string          // the server that the session is of; empty if it is not known
+	hop        *Hop            // nil if any server will do
 	holderText string
 
 	// Set here rather than each on its own, since there is one of each.
@@ -104,7 +107,7 @@ func (x *exchange) forward(next Next) error {
 func (x *exchange) onward() *http.Request {
 	r := x.r
 	for key := range r.Header {
-		if !forwarded(key) {
+		if !forwarded(key) && !x.wasCompared(key) {
 			delete(r.Header, key)
 		}
 	}
@@ -155,8 +158,8 @@ func forwarded(key string) bool {
 	case "X-Original-Url", "X-Original-Uri", "X-Rewrite-Url", "X-Forwarded-Uri":
 		return false // likewise, for another path
 	}
-	if strings.HasPrefix(key, "Mcp-Param-") {
-		return true // what follows may be any token (revision 2026-07-28, "Custom Headers from Tool Parameters")
+	if strings.HasPrefix(key, mirrorPrefix) {
+		return false // unless it was compared with the body
 	}
 	for i := range len(key) {
 		if c := lower(key[i]); c != '-' && (c < 'a' || c > 'z') && (c < '0' || c > '9') {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/catalog"
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/jsonrpc"
 	"github.com/mcpgateway/caddy-mcp-gateway/policy"
 )
@@ -36,11 +37,14 @@ type frame struct {
 	oversize int      // those of them that were left out for their size
 }
 
-// sealer makes handles for the caller of what the upstream calls plain.
-type sealer interface {
+// caller is whom messages are filtered for.
+type caller interface {
+	// sealHandle makes a handle of what the upstream calls plain.
 	sealHandle(purpose, plain string) (handle string, err error)
 	task(plain string) (heldTask, bool)     // one that the caller has and may use
 	newTask(plain string) (heldTask, error) // one that the caller is to have
+	sees(view *policy.View, kind policy.Kind, name string) policy.Decision
+	shelf() *catalog.Shelf
 }
 
 // filter passes messages on without what the policy hides. The zero value is not
@@ -51,7 +55,7 @@ type filter struct {
 	scoped  bool  // what may be cached says for whom, or it may be for all
 	ofTask  bool  // the answer may be about a task, whose ttlMs is how long it lives
 	maxTTL  int64 // milliseconds
-	sealer  sealer
+	caller  caller
 
 	known *known      // entries met before; nil if none are remembered
 	met   *knownEntry // the last entry, if it was known
@@ -61,11 +65,13 @@ type filter struct {
 	copied  int    // how much of the message is accounted for in out, or was sent
 	edited  bool
 	fr      frame
-	idSpace []byte // of fr.id
-	scratch []byte // a name without its escapes
-	name    []byte // by which a policy names an entry
-	instead []byte // what goes on in the place of an entry; nil if that is the entry itself
-	names   names  // of the members of an entry
+	idSpace []byte          // of fr.id
+	scratch []byte          // a name without its escapes
+	name    []byte          // by which a policy names an entry
+	instead []byte          // what goes on in the place of an entry; nil if that is the entry itself
+	names   names           // of the members of an entry
+	shelf   *catalog.Shelf  // of the server, while its tools are read
+	offered []catalog.Offer // of the server's tools
 
 	flow flow // how the message arrives, if it does not come whole
 }
@@ -88,7 +94,7 @@ func (f *filter) message(msg []byte) ([]byte, frame, error) {
 func (f *filter) begin(s scanner) {
 	f.s = s
 	f.out, f.copied, f.edited, f.fr = f.out[:0], 0, false, frame{}
-	f.met = nil
+	f.met, f.offered = nil, nil
 }
 
 // whole reads the message and what must not follow it.

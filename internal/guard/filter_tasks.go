@@ -24,7 +24,7 @@ func (f *filter) taskResult() error {
 		return err
 	}
 	if plain != f.fr.task.plain || f.fr.task.handle == "" {
-		if f.fr.task, err = f.sealer.newTask(plain); err != nil {
+		if f.fr.task, err = f.caller.newTask(plain); err != nil {
 			return err
 		}
 	}
@@ -82,7 +82,7 @@ func (f *filter) taskNamed() error {
 	}
 	if own, found := strings.CutPrefix(plain, clientTask); found {
 		f.handed(start, own)
-	} else if t, ok := f.sealer.task(plain); ok {
+	} else if t, ok := f.caller.task(plain); ok {
 		f.handed(start, t.handle)
 	} else {
 		f.fr.foreign = true
@@ -127,7 +127,7 @@ func (f *filter) taskList() error {
 
 // listedTask returns an entry of a list of tasks as the caller is to see it, nil if it is not the caller's.
 func (f *filter) listedTask(entry []byte) []byte {
-	in := filter{sealer: f.sealer, s: scanner{b: entry}}
+	in := filter{caller: f.caller, s: scanner{b: entry}}
 	if in.s.space() != '{' || in.once(taskNames, in.taskNamed) != nil || in.fr.foreign || !in.edited {
 		return nil
 	}
@@ -172,7 +172,7 @@ func (f *filter) watched() error {
 				if !ok {
 					return fault("a uri that is not a string")
 				}
-				if !f.observe && !f.view.Decide(policy.Resource, uri).Allowed {
+				if !f.observe && !f.caller.sees(f.view, policy.Resource, uri).Allowed {
 					f.fr.foreign = true
 				}
 				return nil

@@ -10,16 +10,16 @@ import (
 	"github.com/mcpgateway/caddy-mcp-gateway/policy"
 )
 
-// plainSealer seals the same handle alike every time.
-type plainSealer struct{}
+// plainCaller is a caller for whom the same handle is sealed alike every time.
+type plainCaller struct{ caller }
 
-func (plainSealer) sealHandle(purpose, plain string) (string, error) {
+func (plainCaller) sealHandle(purpose, plain string) (string, error) {
 	return purpose + " of " + strings.Repeat("*", len(plain)), nil
 }
-func (plainSealer) task(plain string) (heldTask, bool) {
+func (plainCaller) task(plain string) (heldTask, bool) {
 	return heldTask{plain: plain, handle: "task"}, true
 }
-func (plainSealer) newTask(plain string) (heldTask, error) {
+func (plainCaller) newTask(plain string) (heldTask, error) {
 	return heldTask{plain: plain, handle: "task"}, nil
 }
 
@@ -49,7 +49,7 @@ func flowing(f *filter, msg []byte, size, hold int) (sent []byte, fr frame, err 
 func flowFilter(tb testing.TB) *filter {
 	tb.Helper()
 	view := compile(tb, testPolicy).View(&policy.Subject{Roles: []string{"member"}}, "files")
-	return &filter{view: view, maxTTL: 1000, scoped: true, sealer: plainSealer{}}
+	return &filter{view: view, maxTTL: 1000, scoped: true, caller: plainCaller{nobody}}
 }
 
 // flows are messages that are worth cutting, besides those of leaks.

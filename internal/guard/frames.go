@@ -21,7 +21,7 @@ const hiddenUpdate = dropped("an update of a resource that is hidden")
 func (x *exchange) equip(f *filter) {
 	f.view, f.observe = x.rights()
 	f.scoped, f.maxTTL = x.rev.eras() == modern, x.g.cfg.MaxTTL.Milliseconds()
-	f.sealer, f.known = x, &x.g.known
+	f.caller, f.known = x, &x.g.known
 	f.ofTask = x.tool != "" || len(x.tasks) > 0
 }
 
@@ -35,6 +35,7 @@ func (x *exchange) screen(f *filter, msg []byte) ([]byte, frame, error) {
 	}
 	if err == nil {
 		x.count(&fr)
+		x.shelf().Learn(f.offered...)
 	}
 	return out, fr, err
 }
@@ -83,7 +84,7 @@ func (x *exchange) admitsUpdate(fr *frame) error {
 		return fault("a resource update without a uri")
 	}
 	view, observe := x.rights()
-	if view.Decide(policy.Resource, fr.uri).Allowed {
+	if x.sees(view, policy.Resource, fr.uri).Allowed {
 		return nil
 	}
 	x.out.Filtered++

@@ -20,6 +20,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/catalog"
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/seal"
 	"github.com/mcpgateway/caddy-mcp-gateway/policy"
 )
@@ -43,7 +44,8 @@ type Config struct {
 
 	MayNotAsk Asks // what the server may not ask clients for
 
-	Tasks *Tasks // which tasks are whose; nil: one of the Guard's own
+	Tasks   *Tasks           // which tasks are whose; nil: one of the Guard's own
+	Catalog *catalog.Catalog // what the server offers; nil: one of the Guard's own
 
 	Observe      bool // what the policy denies is reported and let pass
 	Logger       *zap.Logger
@@ -58,6 +60,9 @@ type Caller struct {
 	Subject func() *policy.Subject
 
 	Grant, Client string // ids
+
+	// Credential names what the server is asked with for this caller; empty if that is the same for all.
+	Credential string
 
 	// Resource is the public URL of the endpoint that the request came to. Handles are
 	// bound to the subject's ID, Client, the server's name and Resource: whoever runs
@@ -127,6 +132,9 @@ func New(cfg Config) (*Guard, error) {
 	}
 	if cfg.Tasks == nil {
 		cfg.Tasks = new(Tasks)
+	}
+	if cfg.Catalog == nil {
+		cfg.Catalog = new(catalog.Catalog)
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = zap.NewNop()

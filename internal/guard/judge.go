@@ -133,7 +133,7 @@ func (x *exchange) one(kind policy.Kind, name jsonrpc.Text, where string) verdic
 		return verdict{refusal: invalid("Invalid params: " + where)}
 	}
 	view, observe := x.rights()
-	d := view.Decide(kind, name.Value)
+	d := x.sees(view, kind, name.Value)
 	v := verdict{named: true, kind: kind, name: name.Value, rule: d.Rule}
 	switch {
 	case d.Allowed:

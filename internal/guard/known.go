@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/catalog"
 	"github.com/mcpgateway/caddy-mcp-gateway/policy"
 )
 
@@ -49,6 +50,7 @@ type knownEntry struct {
 	sum  uint64
 	kind policy.Kind
 	raw  []byte
+	tool *catalog.Tool // what there is to remember of it; nil if nothing is, or it is no tool
 	name string        // by which policies name it; empty if it may not be shown to anyone
 	next atomic.Uint32 // place of the entry that came after it last
 
@@ -128,7 +130,7 @@ func (t *knownTable) places(sum uint64) [2]uint32 {
 
 // learn remembers an entry that find did not find, if it came before. name is what it
 // is named by, and empty if it may not be shown.
-func (k *known) learn(sum uint64, kind policy.Kind, raw, name []byte) {
+func (k *known) learn(sum uint64, kind policy.Kind, raw, name []byte, tool *catalog.Tool) {
 	if len(raw) > knownMost {
 		return
 	}
@@ -140,7 +142,7 @@ func (k *known) learn(sum uint64, kind policy.Kind, raw, name []byte) {
 	if !t.again(&t.slots[t.places(sum)[digest&1]], digest) { // either, so that two that begin alike are not in each other's way
 		return
 	}
-	e := &knownEntry{sum: sum, kind: kind, raw: bytes.Clone(raw), name: string(name)}
+	e := &knownEntry{sum: sum, kind: kind, raw: bytes.Clone(raw), name: string(name), tool: tool}
 	if t.space.Load()+e.size() > knownSpace || t.count.Load() > int64(len(t.slots)/2) && len(t.slots) < knownSlots {
 		t = k.larger(t)
 	}

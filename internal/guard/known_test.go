@@ -14,7 +14,7 @@ import (
 func knowing(t *testing.T) *filter {
 	t.Helper()
 	view := compile(t, testPolicy).View(&policy.Subject{Roles: []string{"member"}}, "files")
-	return &filter{view: view, maxTTL: 1000, known: &known{seed: maphash.MakeSeed()}}
+	return &filter{view: view, maxTTL: 1000, known: &known{seed: maphash.MakeSeed()}, caller: nobody}
 }
 
 // filtered returns what becomes of a message.
@@ -130,7 +130,7 @@ func TestWhatIsRememberedIsBounded(t *testing.T) {
 		copy(raw, fmt.Sprintf("%08d", i))
 		for range 2 {
 			_, sum := k.find(policy.Tool, &scanner{b: raw}, nil)
-			k.learn(sum, policy.Tool, raw, []byte("name"))
+			k.learn(sum, policy.Tool, raw, []byte("name"), nil)
 		}
 		if _, space := k.remembered(); space > knownSpace {
 			t.Fatalf("%d bytes are remembered", space)
@@ -141,7 +141,7 @@ func TestWhatIsRememberedIsBounded(t *testing.T) {
 	}
 	for range 3 {
 		_, sum := k.find(policy.Tool, &scanner{b: append(raw, 'x')}, nil)
-		k.learn(sum, policy.Tool, append(raw, 'x'), nil)
+		k.learn(sum, policy.Tool, append(raw, 'x'), nil, nil)
 		if e, _ := k.find(policy.Tool, &scanner{b: append(raw, 'x')}, nil); e != nil && len(e.raw) > knownMost {
 			t.Error("an entry is remembered that is too large to be")
 		}
@@ -151,7 +151,7 @@ func TestWhatIsRememberedIsBounded(t *testing.T) {
 		raw := fmt.Appendf(nil, `{"name":"tool_%d"}`, i)
 		for range 2 {
 			_, sum := small.find(policy.Tool, &scanner{b: raw}, nil)
-			small.learn(sum, policy.Tool, raw, raw)
+			small.learn(sum, policy.Tool, raw, raw, nil)
 		}
 	}
 	if n := len(small.table.Load().slots); n > knownSlots {
@@ -166,7 +166,7 @@ func TestManyLearnAndFindAtOnce(t *testing.T) {
 	var wait sync.WaitGroup
 	for range 4 {
 		wait.Go(func() {
-			one := &filter{view: f.view, maxTTL: 1000, known: f.known}
+			one := &filter{view: f.view, maxTTL: 1000, known: f.known, caller: nobody}
 			for range 20 {
 				if out, _, err := one.message(list); err != nil || string(out) != want {
 					t.Errorf("got %.100s, %v", out, err)

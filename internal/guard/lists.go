@@ -16,6 +16,9 @@ func (f *filter) list(kind policy.Kind) error {
 	if s.space() != '[' {
 		return fault("a list that is not an array")
 	}
+	if kind == policy.Tool {
+		f.shelf = f.caller.shelf()
+	}
 	return f.entries(func() (bool, error) { return f.element(kind) })
 }
 
@@ -83,12 +86,16 @@ func (f *filter) element(kind policy.Kind) (shown bool, err error) {
 	}
 	e, sum := f.known.find(kind, &f.s, f.met)
 	if f.met = e; e != nil {
-		return e.name != "" && (e.shows(f.view) || f.hide()), nil
+		f.offer(kind, e.name, e.tool)
+		return e.name != "" && (f.shows(e) || f.hide()), nil
 	}
 	start := f.s.pos()
 	name, shown, err := f.entry(kind)
 	if err == nil && start >= f.s.base {
-		f.known.learn(sum, kind, f.s.slice(start, f.s.pos()), name)
+		raw := f.s.slice(start, f.s.pos())
+		tool := f.define(kind, name, raw)
+		f.offer(kind, string(name), tool)
+		f.known.learn(sum, kind, raw, name, tool)
 	}
 	return shown, err
 }
@@ -155,7 +162,7 @@ func (f *filter) entry(kind policy.Kind) (name []byte, shown bool, err error) {
 	if !sound || !named || len(f.name) == 0 || hasControl(f.name) {
 		return nil, false, nil
 	}
-	return f.name, f.view.Decide(kind, string(f.name)).Allowed || f.hide(), nil
+	return f.name, f.allows(kind, string(f.name)) || f.hide(), nil
 }
 
 // nameText consumes a string into f.name, unescaped.

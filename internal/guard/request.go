@@ -88,6 +88,9 @@ func (x *exchange) post() (id []byte, r *refusal) {
 		}
 		return id, r
 	}
+	if r := x.mirrors(m); r != nil {
+		return id, r
+	}
 	if id != nil {
 		x.ids = append(x.oneID[:0], id)
 	}

@@ -171,7 +171,7 @@ func (f *filter) handle(purpose string) error {
 	if plain == "" && purpose == purposeCursor {
 		return nil
 	}
-	sealed, err := f.sealer.sealHandle(purpose, plain)
+	sealed, err := f.caller.sealHandle(purpose, plain)
 	if err != nil {
 		return err
 	}

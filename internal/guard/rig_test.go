@@ -19,6 +19,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/catalog"
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/seal"
 	"github.com/mcpgateway/caddy-mcp-gateway/policy"
 )
@@ -67,6 +68,9 @@ func compile(tb testing.TB, text string) *policy.Policy {
 	}
 	return p
 }
+
+// nobody is a caller for filters that are tried on their own.
+var nobody = &exchange{g: &Guard{cfg: Config{Catalog: new(catalog.Catalog)}}}
 
 var testSealer = seal.New([32]byte{1, 2, 3})
 

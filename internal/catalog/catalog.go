@@ -1,0 +1,161 @@
+// Package catalog remembers what MCP servers offer: of their tools, what a gateway has to know to judge requests that
+// do not say it. It learns from the lists that servers send, whoever asked for them, so it must not be shown to anyone:
+// what is in it is for deciding.
+package catalog
+
+import (
+	"maps"
+	"reflect"
+	"slices"
+	"sync"
+	"sync/atomic"
+)
+
+// Bounds of a Catalog, against servers that have no end of tools.
+const (
+	mostShelves = 1024
+	mostOnShelf = 1 << 20 // bytes, about, of the tools on one shelf
+)
+
+// Key says whose tools they are. What a server shows to one credential it may not show to another.
+type Key struct {
+	Server     string // as the policy names it
+	Credential string // that the list was seen with; empty for one that all have in common
+}
+
+// Offer is a tool as a server lists it, of which there may be nothing to remember.
+type Offer struct {
+	Name string
+	Tool *Tool // nil if there is nothing
+}
+
+// Tool is what is remembered of a tool. It is not changed.
+type Tool struct {
+	Params []Param // arguments that are repeated in header fields
+	UI     string  // URI of the resource that shows the tool's results; empty if none does
+}
+
+// size is about how many bytes a tool takes.
+func size(name string, t *Tool) int {
+	n := 128 + len(name) + len(t.UI)
+	for _, p := range t.Params {
+		n += 64 + len(p.Header)
+		for _, name := range p.Path {
+			n += 16 + len(name)
+		}
+	}
+	return n
+}
+
+// Catalog has a shelf for each server and credential; when there are too many, the oldest goes. The zero Catalog is empty
+// and ready. It is safe for concurrent use.
+type Catalog struct {
+	shelves sync.Map // Key to *Shelf
+	mu      sync.Mutex
+	order   []Key
+}
+
+// Shelf returns the shelf of k, which is made if there is none. It takes no lock if there is one.
+func (c *Catalog) Shelf(k Key) *Shelf {
+	if s, ok := c.shelves.Load(k); ok {
+		return s.(*Shelf)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if s, ok := c.shelves.Load(k); ok {
+		return s.(*Shelf)
+	}
+	if len(c.order) == mostShelves {
+		c.shelves.Delete(c.order[0])
+		c.order = slices.Delete(c.order, 0, 1)
+	}
+	s := new(Shelf)
+	c.shelves.Store(k, s)
+	c.order = append(c.order, k)
+	return s
+}
+
+// Shelf is what one server offers with one credential, as far as it was seen. Reading takes no lock. It is safe for
+// concurrent use.
+type Shelf struct {
+	mu  sync.Mutex // held to change what is there
+	now atomic.Pointer[stock]
+}
+
+// stock is what is on a shelf. It is not changed.
+type stock struct {
+	tools map[string]*Tool
+	shown map[string][]string // URIs of the tools' resources, to the tools' names
+	size  int
+}
+
+// Tool returns what is remembered of a tool, nil if it is nothing.
+func (s *Shelf) Tool(name string) *Tool {
+	if now := s.now.Load(); now != nil {
+		return now.tools[name]
+	}
+	return nil
+}
+
+// ShownBy returns the names of the tools whose results are shown by the resource with this URI. They must not be changed.
+func (s *Shelf) ShownBy(uri string) []string {
+	if now := s.now.Load(); now != nil {
+		return now.shown[uri]
+	}
+	return nil
+}
+
+// Learn takes tools as they were listed just now, in the place of what was known of those of the same names. One of which
+// there is nothing to remember is forgotten.
+func (s *Shelf) Learn(tools ...Offer) {
+	if s.knows(tools) {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	next := &stock{tools: make(map[string]*Tool)}
+	if now := s.now.Load(); now != nil {
+		next.tools, next.size = maps.Clone(now.tools), now.size
+	}
+	for _, o := range tools {
+		next.put(o)
+	}
+	if next.size > mostOnShelf {
+		// What was seen last is what is there.
+		next.tools, next.size = make(map[string]*Tool), 0
+		for _, o := range tools {
+			if next.size < mostOnShelf {
+				next.put(o)
+			}
+		}
+	}
+	next.shown = make(map[string][]string)
+	for name, tool := range next.tools {
+		if tool.UI != "" {
+			next.shown[tool.UI] = append(next.shown[tool.UI], name)
+		}
+	}
+	s.now.Store(next)
+}
+
+// put puts one tool on a shelf that nobody reads yet.
+func (o *stock) put(t Offer) {
+	if was := o.tools[t.Name]; was != nil {
+		o.size -= size(t.Name, was)
+		delete(o.tools, t.Name)
+	}
+	if t.Tool != nil {
+		o.tools[t.Name] = t.Tool
+		o.size += size(t.Name, t.Tool)
+	}
+}
+
+// knows reports whether there is nothing new in tools.
+func (s *Shelf) knows(tools []Offer) bool {
+	for _, o := range tools {
+		if was := s.Tool(o.Name); was != o.Tool && !reflect.DeepEqual(was, o.Tool) {
+			return false
+		}
+	}
+	return true
+}
