@@ -57,26 +57,9 @@ func signIn(ctx context.Context, endpoint string, person map[string]string, revi
 			RedirectURIs: []string{redirect},
 			GrantTypes:   []string{"authorization_code", "refresh_token"},
 		}},
-		RedirectURL:         redirect,
-		RequestRefreshToken: true,
-		AuthorizationCodeFetcher: func(ctx context.Context, args *auth.AuthorizationArgs) (*auth.AuthorizationResult, error) {
-			address := args.URL
-			if hint := person["login_hint"]; hint != "" {
-				address += "&login_hint=" + url.QueryEscape(hint)
-			}
-			page, err := browser.Open(ctx, address, atRedirect)
-			if err != nil {
-				return nil, err
-			}
-			answer := page.URL.Query()
-			if code := answer.Get("error"); code != "" {
-				return nil, fmt.Errorf("%s: %s", code, answer.Get("error_description"))
-			}
-			if answer.Get("code") == "" {
-				return nil, fmt.Errorf("the browser ended at %s: %s", page.URL, page.Text)
-			}
-			return &auth.AuthorizationResult{Code: answer.Get("code"), State: answer.Get("state"), Iss: answer.Get("iss")}, nil
-		},
+		RedirectURL:              redirect,
+		RequestRefreshToken:      true,
+		AuthorizationCodeFetcher: fetchCode(browser),
 		NewTokenSource: func(ctx context.Context, config *oauth2.Config, token *oauth2.Token) (oauth2.TokenSource, error) {
 			a.tokens.source = config.TokenSource(context.WithoutCancel(ctx), token)
 			return a.tokens, nil
@@ -92,6 +75,28 @@ func signIn(ctx context.Context, endpoint string, person map[string]string, revi
 		return nil, err
 	}
 	return a, nil
+}
+
+// fetchCode returns what has a browser sign its person in, and brings back the answer.
+func fetchCode(browser *peers.Browser) auth.AuthorizationCodeFetcher {
+	return func(ctx context.Context, args *auth.AuthorizationArgs) (*auth.AuthorizationResult, error) {
+		address := args.URL
+		if hint := browser.Answers["login_hint"]; hint != "" {
+			address += "&login_hint=" + url.QueryEscape(hint)
+		}
+		page, err := browser.Open(ctx, address, atRedirect)
+		if err != nil {
+			return nil, err
+		}
+		answer := page.URL.Query()
+		if code := answer.Get("error"); code != "" {
+			return nil, fmt.Errorf("%s: %s", code, answer.Get("error_description"))
+		}
+		if answer.Get("code") == "" {
+			return nil, fmt.Errorf("the browser ended at %s: %s", page.URL, page.Text)
+		}
+		return &auth.AuthorizationResult{Code: answer.Get("code"), State: answer.Get("state"), Iss: answer.Get("iss")}, nil
+	}
 }
 
 // atRedirect reports whether an address is that of the agent.
