@@ -103,6 +103,9 @@ func (a *answerWriter) finish(err error) error {
 	case halted:
 		return errUnwanted
 	case streaming:
+		if err != nil && !a.gone() && a.stream.interrupted() {
+			return nil
+		}
 		if end := a.stream.end(); err == nil {
 			err = end
 		}
@@ -161,8 +164,7 @@ func (a *answerWriter) broken() bool {
 	case halted:
 		return false
 	case streaming:
-		a.x.out.Decision, a.x.out.Reason = Failed, "the stream broke off"
-		return false
+		return a.stream.interrupted()
 	}
 	return true
 }

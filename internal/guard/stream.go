@@ -22,9 +22,11 @@ type stream struct {
 	// unclear says that a message was left out of which it could not be told
 	// whether it answered the request.
 	unclear bool
-	began   bool  // there was an event with data
-	settled bool  // messages of ours may follow
-	over    error // why nothing more is read
+	began   bool // there was an event with data
+	settled bool // messages of ours may follow
+	// resumable says that an event had an id, after which a client can have the rest.
+	resumable bool
+	over      error // why nothing more is read
 }
 
 // begin begins the stream towards the client.
@@ -118,6 +120,20 @@ func (s *stream) end() error {
 	return s.send()
 }
 
+// interrupted ends a stream whose upstream was lost. What was sent of it is whole events, so it is ended in order, and a
+// client that can resume it does; any other would wait for answers that don't come, and is told so. It reports whether
+// the client has such an end.
+func (s *stream) interrupted() bool {
+	x := s.a.x
+	lost := s.over == nil
+	if lost && !s.resumable && (s.a.live == nil || s.a.live.id == nil) {
+		s.unclear = true
+		s.answerRest()
+	}
+	x.out.Decision, x.out.Reason = Failed, "the stream broke off"
+	return lost && s.send() == nil
+}
+
 // event passes one event on.
 func (s *stream) event(e *sse.Event) error {
 	x := s.a.x
@@ -126,7 +142,7 @@ func (s *stream) event(e *sse.Event) error {
 	}
 	on := sse.Event{Retry: e.Retry, Comment: e.Comment}
 	if e.HasID {
-		on.HasID = true
+		on.HasID, s.resumable = true, e.ID != ""
 		if e.ID != "" {
 			// It opens the stream again, with what was missed of it.
 			id, err := x.eventFor(e.ID)

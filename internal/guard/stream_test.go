@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -313,11 +314,59 @@ func TestPanicsGoThroughAndTheOutcomeIsThere(t *testing.T) {
 		_, _ = io.WriteString(w, "data: "+progress+"\n\n")
 		panic(http.ErrAbortHandler)
 	})
-	if panicked != http.ErrAbortHandler || w.Code != 200 || out.Decision != Failed || out.Status != 200 || out.Upstream <= 0 {
+	if panicked != nil || w.Code != 200 || out.Decision != Failed || out.Status != 200 || out.Upstream <= 0 {
 		t.Errorf("on a stream: %v, %d, %+v", panicked, w.Code, out)
 	}
 	out, w, panicked = run(func(http.ResponseWriter, *http.Request) error { panic("a mistake of ours") })
 	if panicked != "a mistake of ours" || w.Code != 502 || out.Decision != Failed {
 		t.Errorf("another panic: %v, %d, %+v", panicked, w.Code, out)
+	}
+}
+
+// TestAStreamThatBreaksOffEndsInOrder holds what a client gets of a stream whose upstream is lost, whatever it was in the
+// midst of.
+func TestAStreamThatBreaksOffEndsInOrder(t *testing.T) {
+	const lost = `{"jsonrpc":"2.0","id":1,"error":{"code":-32603,"message":"The MCP server could not answer (request id req-1)"}}`
+	const answer = `{"jsonrpc":"2.0","id":1,"result":{}}`
+	for name, c := range map[string]struct {
+		sent string
+		want []string
+	}{
+		"before any event":        {"", []string{lost}},
+		"after an event":          {"data: " + progress + "\n\n", []string{progress, lost}},
+		"in an event":             {"data: " + progress + "\n\ndata: " + answer, []string{progress, lost}},
+		"after the answer":        {"data: " + answer + "\n\n", []string{answer}},
+		"when it can be resumed":  {"id: 1\ndata:\n\ndata: " + progress + "\n\n", []string{progress}},
+		"when it no longer can":   {"id: 1\ndata:\n\nid:\ndata: " + progress + "\n\n", []string{progress, lost}},
+		"in the midst of an id":   {"data: " + progress + "\n\nid: 1", []string{progress, lost}},
+		"after what is left out":  {"data: {\n\n", []string{lost}},
+		"while nothing was asked": {"", nil},
+	} {
+		for _, rev := range allRevisions[:3] {
+			g := newRig(t, func(w http.ResponseWriter, r *http.Request) {
+				sseAnswer(c.sent, 1<<20)(w, r)
+				w.(http.Flusher).Flush()
+				panic(http.ErrAbortHandler)
+			})
+			method, body := http.MethodPost, message(rev, "1", "ping", "{}")
+			if c.want == nil {
+				method, body = http.MethodGet, ""
+			}
+			res := g.open(t.Context(), method, headersFor(rev, "ping", "{}"), body)
+			all, err := io.ReadAll(res.Body)
+			_ = res.Body.Close()
+			var got []string
+			for _, e := range events(string(all)) {
+				if e != "" {
+					got = append(got, e)
+				}
+			}
+			if err != nil || res.StatusCode != 200 || !slices.Equal(got, c.want) {
+				t.Errorf("%s, %s: %d %q, %v; want %q", name, rev, res.StatusCode, got, err, c.want)
+			}
+			if out := g.last(); out.Decision != Failed {
+				t.Errorf("%s, %s: %+v", name, rev, out)
+			}
+		}
 	}
 }
