@@ -90,6 +90,13 @@ func (u *upstreamServer) requests() []*http.Request {
 	return u.asked
 }
 
+// answers sets how the server answers from now on.
+func (u *upstreamServer) answers(how http.HandlerFunc) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.answer = how
+}
+
 // last returns the last request.
 func (u *upstreamServer) last(t *testing.T) *http.Request {
 	t.Helper()
