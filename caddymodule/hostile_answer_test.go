@@ -74,3 +74,51 @@ func (g *gateway) place(w *line, server *hostile.Server) string {
 	}
 	return place
 }
+
+// TestNoAnswerIsTakenForTheNextOne has a server keep its connection open behind an odd answer, in which more may lie than the
+// gateway has read. Whoever asks next, maybe somebody else, must not get it.
+func TestNoAnswerIsTakenForTheNextOne(t *testing.T) {
+	g, server := besieged(t, "max_answer 32KiB")
+	w := &line{t: t, g: g}
+	defer w.close()
+	h := http.Header{"Content-Type": {"application/json"}}
+	long := strings.Repeat("a", 64<<10) // goes another way to the server than a short one
+	sent, reused := 0, 0
+	for i := range hostile.Answers {
+		a := &hostile.Answers[i]
+		if a.Again != "" {
+			continue
+		}
+		for _, params := range []string{"{}", `{"a":"` + long + `"}`} {
+			sent++
+			odd := true
+			server.Answers(func(w io.Writer, q *hostile.Received) bool {
+				if !odd {
+					return answerAll(w, q)
+				}
+				odd = false
+				a.Write(w)
+				// What is not framed ends with the connection.
+				return !a.Cut && strings.Contains(a.Text, "Content-Length: ")
+			})
+			_, head, body := w.ask(g.requestText(http.MethodPost, "/mcp", h, []byte(`{"jsonrpc":"2.0","id":1,"method":"tools/list","params":`+params+`}`)))
+			if what := hostile.Reveals([]byte(head + body)); what != "" {
+				t.Errorf("%s: a hidden name reached the client: %s", a.Name, what)
+			}
+			if odd {
+				t.Errorf("%s: it was not asked for", a.Name)
+			}
+			for _, id := range []string{"101", "102"} {
+				_, _, body := w.ask(g.requestText(http.MethodPost, "/mcp", h, []byte(`{"jsonrpc":"2.0","id":`+id+`,"method":"ping","params":`+params+`}`)))
+				if body != `{"jsonrpc":"2.0","id":`+id+`,"result":{}}` {
+					t.Errorf("%s: the next client gets %.300q", a.Name, body)
+				}
+			}
+			reused += len(server.Took())
+		}
+	}
+	t.Logf("%d answers on connections that are kept, %d requests: none was answered with another's", sent, reused)
+	if sent < fewestAnswers/6 {
+		t.Errorf("the matrix has shrunk: %d", sent)
+	}
+}

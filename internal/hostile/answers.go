@@ -17,6 +17,7 @@ type Answer struct {
 	Stream bool   // likewise one that has asked for a stream
 	Again  string // an endless answer goes on with this
 	Pieces int    // it is written in pieces of this size; 0: at once
+	Cut    bool   // it breaks off: the connection must end
 }
 
 // List is the answer to a list of tools, of which one is hidden and one shown.
@@ -138,7 +139,7 @@ var Answers = func() (all []Answer) {
 		Answer{Name: "two lengths, alike", Text: "HTTP/1.1 200 OK\r\n" + isJSON + fmt.Sprintf("Content-Length: %d\r\nContent-Length: %[1]d\r\n\r\n", len(List)) + List, Shown: true},
 		Answer{Name: "two lengths, different", Text: of("200 OK", isJSON+"Content-Length: 3\r\n", List)},
 		Answer{Name: "a length and chunks", Text: of("200 OK", isJSON+"Transfer-Encoding: chunked\r\n", chunked(List, 30, "")+"0\r\n\r\n")},
-		Answer{Name: "a length too long", Text: "HTTP/1.1 200 OK\r\n" + isJSON + "Content-Length: 1000000\r\n\r\n" + List},
+		Answer{Name: "a length too long", Text: "HTTP/1.1 200 OK\r\n" + isJSON + "Content-Length: 1000000\r\n\r\n" + List, Cut: true},
 		Answer{Name: "a length too short", Text: "HTTP/1.1 200 OK\r\n" + isJSON + "Content-Length: 100\r\n\r\n" + List},
 		Answer{Name: "a second answer behind it", Text: of("200 OK", isJSON, List) + of("200 OK", isJSON, strings.ReplaceAll(List, "shown", "hidden")), Shown: true},
 		Answer{Name: "a negative length", Text: "HTTP/1.1 200 OK\r\n" + isJSON + "Content-Length: -1\r\n\r\n" + List},
@@ -187,7 +188,7 @@ var Answers = func() (all []Answer) {
 		Answer{Name: "byte by byte", Text: of("200 OK", isJSON, List), Shown: true, Pieces: 1},
 		Answer{Name: "JSON without end", Text: open(isJSON, `{"jsonrpc":"2.0","id":1,"result":{"tools":[`), Again: strings.Repeat(`{"name":"hidden_vault"},`, 1000)},
 		Answer{Name: "a refusal without end", Text: "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/html\r\n\r\n", Again: strings.Repeat("hidden_vault", 1000)},
-		Answer{Name: "a hang-up in an entry", Text: of("200 OK", isJSON, List)[:len(of("200 OK", isJSON, List))-90]},
+		Answer{Name: "a hang-up in an entry", Text: of("200 OK", isJSON, List)[:len(of("200 OK", isJSON, List))-90], Cut: true},
 		Answer{Name: "white space without end", Text: open(isJSON, ""), Again: strings.Repeat(" ", 10_000)},
 	)
 	for _, s := range []struct {
