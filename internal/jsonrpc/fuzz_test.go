@@ -12,7 +12,7 @@ import (
 )
 
 // FuzzParse holds that a message that is accepted is read alike by every reader
-// there is a model of, by encoding/json, and by the Go SDK.
+// there is a model of, by encoding/json, by the Go SDK, and by Node's JSON.parse.
 func FuzzParse(f *testing.F) {
 	for _, table := range []map[string]struct{ body, reason string }{notJSON, ambiguous} {
 		for _, test := range table {
@@ -28,6 +28,7 @@ func FuzzParse(f *testing.F) {
 		f.Add([]byte(body))
 	}
 	ways := readers()
+	script := startNode(f)
 	f.Fuzz(func(t *testing.T, body []byte) {
 		if batch, err := ParseBatch(body, Limits{}); err == nil {
 			for _, m := range batch {
@@ -57,6 +58,7 @@ func FuzzParse(f *testing.F) {
 		}
 		sameToStructs(t, m)
 		sameToSDK(t, m)
+		sameToNode(t, script, m)
 		spansHold(t, m)
 	})
 }
