@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -61,6 +62,7 @@ func FuzzRequest(f *testing.F) {
 				if len(c.Body) < 10_000 {
 					f.Add(c.Body, c.Header.Get("Mcp-Protocol-Version"), c.Header.Get("Mcp-Method"), c.Header.Get("Mcp-Name"))
 				}
+				break // the other methods differ in names alone
 			}
 		}
 		f.Add([]byte(message(rev, "1", "tools/call", `{"name":"echo","arguments":{"a":[1,{"b":"\u00e9"}]}}`)), rev, "tools/call", "echo")
@@ -131,8 +133,8 @@ func FuzzHeader(f *testing.F) {
 	})
 }
 
-// FuzzFilter holds that no answer, however it is cut, brings a hidden name to a
-// client, and that what is kept was there before.
+// FuzzFilter holds that no answer brings a hidden name to a client, that what is kept was there before, and that how an answer
+// is cut makes no difference.
 func FuzzFilter(f *testing.F) {
 	for _, l := range hostile.Leaks {
 		if !l.Large {
@@ -145,24 +147,11 @@ func FuzzFilter(f *testing.F) {
 	g, c := fuzzGuard(f)
 	view := g.cfg.Policy().View(c.Subject(), "files")
 	f.Fuzz(func(t *testing.T, answer []byte, size int, stream bool) {
-		size = max(1, min(size, 1<<16))
-		r := httptest.NewRequest(http.MethodPost, "/files", strings.NewReader(message("2025-11-25", "1", "tools/list", "{}")))
-		r.Header = headersFor("2025-11-25", "tools/list", "{}")
-		w := httptest.NewRecorder()
-		_, _ = g.ServeHTTP(w, r, c, func(w http.ResponseWriter, _ *http.Request) error {
-			w.Header().Set("Content-Type", typeJSON)
-			if stream {
-				w.Header().Set("Content-Type", typeStream)
-			}
-			for rest := answer; len(rest) > 0; {
-				n := min(size, len(rest))
-				if _, err := w.Write(rest[:n]); err != nil {
-					return err
-				}
-				rest = rest[n:]
-			}
-			return nil
-		})
+		w := inPiecesOf(g, c, answer, max(1, min(size, 1<<16)), stream)
+		once := inPiecesOf(g, c, answer, inOne, stream)
+		if w.Code != once.Code || !bytes.Equal(handles.ReplaceAll(w.Body.Bytes(), nil), handles.ReplaceAll(once.Body.Bytes(), nil)) {
+			t.Fatalf("in pieces of %d, %q becomes\n%d %q, in one\n%d %q", size, answer, w.Code, w.Body, once.Code, once.Body)
+		}
 		messages := []string{w.Body.String()}
 		if stream {
 			messages = events(w.Body.String())
@@ -182,6 +171,19 @@ func FuzzFilter(f *testing.F) {
 			keptWasThere(t, answer, m)
 		}
 	})
+}
+
+// handles are sealed handles, which are others each time.
+var handles = regexp.MustCompile(`[A-Za-z0-9_-]{38,}`)
+
+// inPiecesOf has the guard answer a request for tools with an answer that comes in pieces of a size.
+func inPiecesOf(g *Guard, c Caller, answer []byte, size int, stream bool) *httptest.ResponseRecorder {
+	y := way{method: http.MethodPost, body: asksForTools, size: size}
+	kind := typeJSON
+	if stream {
+		kind = typeStream
+	}
+	return y.answered(g, c, "2025-11-25", kind, string(answer))
 }
 
 // keptWasThere checks that the entries of a filtered list are bytes of the answer.

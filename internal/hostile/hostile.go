@@ -29,8 +29,14 @@ roles:
         templates: ["docs://shown/**"]
 `
 
-// isHidden reports whether a name, as some server may take it, is one of what is hidden.
-func isHidden(name string) bool { return strings.Contains(strings.ToLower(name), Marker) }
+// isHidden reports whether a name, as some server may take it, is one of what is hidden: it has the marker in it, and is not
+// one that the policy allows.
+func isHidden(name string) bool {
+	if strings.HasPrefix(name, "shown_") || strings.HasPrefix(name, "docs://shown/") && !strings.ContainsAny(name, `.%\`) {
+		return false
+	}
+	return strings.Contains(strings.ToLower(name), Marker)
+}
 
 // metaOf is the member of params that a revision asks for, with a comma behind it.
 func metaOf(rev string) string {
