@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/hostile"
@@ -91,12 +92,11 @@ func TestNoAnswerIsTakenForTheNextOne(t *testing.T) {
 		}
 		for _, params := range []string{"{}", `{"a":"` + long + `"}`} {
 			sent++
-			odd := true
+			var told atomic.Bool
 			server.Answers(func(w io.Writer, q *hostile.Received) bool {
-				if !odd {
+				if told.Swap(true) {
 					return answerAll(w, q)
 				}
-				odd = false
 				a.Write(w)
 				// What is not framed ends with the connection.
 				return !a.Cut && strings.Contains(a.Text, "Content-Length: ")
@@ -105,7 +105,7 @@ func TestNoAnswerIsTakenForTheNextOne(t *testing.T) {
 			if what := hostile.Reveals([]byte(head + body)); what != "" {
 				t.Errorf("%s: a hidden name reached the client: %s", a.Name, what)
 			}
-			if odd {
+			if !told.Load() {
 				t.Errorf("%s: it was not asked for", a.Name)
 			}
 			for _, id := range []string{"101", "102"} {
