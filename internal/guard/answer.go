@@ -282,6 +282,9 @@ func (x *exchange) onlyID() []byte {
 
 // release gives memory back. Nothing of the answer is in use any more.
 func (a *answerWriter) release() {
+	if a.stream != nil {
+		a.stream.drop()
+	}
 	a.leave()
 	a.mode = draining
 	a.buf.release()
@@ -290,6 +293,11 @@ func (a *answerWriter) release() {
 		a.stream.out.release()
 		a.stream = nil
 	}
+	a.forget()
+}
+
+// forget gives the filter back, if there is one.
+func (a *answerWriter) forget() {
 	if a.f != nil {
 		a.f.release()
 		a.f = nil

@@ -115,10 +115,7 @@ func (a *answerWriter) rest(failed error) error {
 		return failed
 	}
 	out, fr, err := a.f.flow.finish()
-	if err == nil {
-		err = a.x.mayAsk(&fr)
-	}
-	if err == nil {
+	if err = a.x.screened(a.f, &fr, err); err == nil {
 		err = a.x.admitsAnswer(&fr, a.status)
 	}
 	if err == nil && a.x.out.Status == 0 {
@@ -130,8 +127,6 @@ func (a *answerWriter) rest(failed error) error {
 		}
 		return nil
 	}
-	a.x.count(&fr)
-	a.x.shelf().Learn(a.f.offered...)
 	a.x.handedTask(fr.task)
 	a.mode = draining
 	if a.x.out.Status != 0 {

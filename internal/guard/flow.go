@@ -44,6 +44,7 @@ type flow struct {
 	divisible bool // a result is being read
 	inEntry   bool
 	began     bool // some of the message went on, or is about to
+	ready     bool // what goes on was not taken yet
 	shut      bool // nothing more goes on before all of the message was seen
 
 	pieces    func() (struct{}, bool)
@@ -84,7 +85,7 @@ func (w *flow) write(p []byte) error {
 	if w.done {
 		return w.err
 	}
-	if len(p) > 0 {
+	if w.ready = len(p) > 0; w.ready {
 		w.piece = p
 		w.pieces()
 	}
@@ -96,9 +97,10 @@ func (w *flow) write(p []byte) error {
 
 // take returns what can go on, which is valid until the next piece is written.
 func (w *flow) take() []byte {
-	if !w.began || w.shut {
+	if !w.began || w.shut || !w.ready {
 		return nil
 	}
+	w.ready = false
 	return w.f.out
 }
 

@@ -30,14 +30,20 @@ func (x *exchange) equip(f *filter) {
 func (x *exchange) screen(f *filter, msg []byte) ([]byte, frame, error) {
 	x.equip(f)
 	out, fr, err := f.message(msg)
+	return out, fr, x.screened(f, &fr, err)
+}
+
+// screened says of a message that was filtered, all of it, what keeps it back: that is
+// err, if there is one. If nothing does, what there is to know of it is remembered.
+func (x *exchange) screened(f *filter, fr *frame, err error) error {
 	if err == nil {
-		err = x.mayAsk(&fr)
+		err = x.mayAsk(fr)
 	}
 	if err == nil {
-		x.count(&fr)
+		x.count(fr)
 		x.shelf().Learn(f.offered...)
 	}
-	return out, fr, err
+	return err
 }
 
 // count notes what was left out of the lists of a message.

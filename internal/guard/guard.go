@@ -103,6 +103,7 @@ type Outcome struct {
 type Guard struct {
 	cfg       Config
 	hold      int // how much of an answer is held before any of it goes on
+	part      int // how much of an event is held before it is read piece by piece
 	known     known
 	sessions  sessions
 	listeners listeners
@@ -143,7 +144,7 @@ func New(cfg Config) (*Guard, error) {
 		cfg.NewRequestID = rand.Text
 	}
 	seed := maphash.MakeSeed()
-	return &Guard{cfg: cfg, hold: holdAnswer, known: known{seed: seed}, sessions: sessions{seed: seed}}, nil
+	return &Guard{cfg: cfg, hold: holdAnswer, part: holdEvent, known: known{seed: seed}, sessions: sessions{seed: seed}}, nil
 }
 
 // Next hands a request on to the MCP server.

@@ -26,7 +26,8 @@ type stream struct {
 	settled bool // messages of ours may follow
 	// resumable says that an event had an id, after which a client can have the rest.
 	resumable bool
-	over      error // why nothing more is read
+	over      error       // why nothing more is read
+	large     *largeEvent // that is arriving; nil if there is none
 }
 
 // begin begins the stream towards the client.
@@ -36,7 +37,7 @@ func (a *answerWriter) begin() {
 		return
 	}
 	a.mode = streaming
-	a.stream = &stream{a: a, reader: sse.NewReader(nil, int(a.x.g.cfg.MaxAnswer))}
+	a.stream = &stream{a: a, reader: sse.NewPartsReader(nil, int(a.x.g.cfg.MaxAnswer), a.x.g.part)}
 	a.control = http.NewResponseController(a.x.w)
 	h := a.x.w.Header()
 	h[headerContentType] = a.x.value(typeStream)
@@ -73,13 +74,23 @@ func (s *stream) write(p []byte) error {
 	if err != nil {
 		s.over = err
 		s.a.x.warn("a stream is ended", err)
-		if !errors.Is(err, errGrantEnded) {
+		switch {
+		case s.drop():
+			// The client is within an event: there is nothing to be said to it any more.
+			if !errors.Is(err, errGrantEnded) {
+				s.a.x.out.Decision = Failed
+			}
+			return err
+		case !errors.Is(err, errGrantEnded):
 			s.unclear = true
 			s.answerRest()
 		}
 	}
 	if sent := s.send(); err == nil {
 		err = sent
+	}
+	if s.large == nil {
+		s.a.forget() // a stream that is only watched keeps no filter
 	}
 	return err
 }
@@ -113,6 +124,9 @@ func (s *stream) end() error {
 	if s.over != nil {
 		return s.over
 	}
+	if s.drop() {
+		return sse.ErrIncomplete
+	}
 	if l := s.a.live; l != nil && l.Ended() {
 		return l.finish()
 	}
@@ -125,7 +139,7 @@ func (s *stream) end() error {
 // the client has such an end.
 func (s *stream) interrupted() bool {
 	x := s.a.x
-	lost := s.over == nil
+	lost := s.over == nil && !s.drop()
 	if lost && !s.resumable && (s.a.live == nil || s.a.live.id == nil) {
 		s.unclear = true
 		s.answerRest()
@@ -140,17 +154,18 @@ func (s *stream) event(e *sse.Event) error {
 	if x.subject() == nil {
 		return errGrantEnded
 	}
-	on := sse.Event{Retry: e.Retry, Comment: e.Comment}
-	if e.HasID {
-		on.HasID, s.resumable = true, e.ID != ""
-		if e.ID != "" {
-			// It opens the stream again, with what was missed of it.
-			id, err := x.eventFor(e.ID)
-			if err != nil {
-				return err
-			}
-			on.ID = id
-		}
+	if e.More || s.large != nil {
+		return s.piece(e)
+	}
+	return s.whole(e)
+}
+
+// whole passes on an event of which all is there.
+func (s *stream) whole(e *sse.Event) error {
+	x := s.a.x
+	on, err := s.fields(e)
+	if err != nil {
+		return err
 	}
 	switch {
 	case !e.HasData:
@@ -174,6 +189,28 @@ func (s *stream) event(e *sse.Event) error {
 			s.unclear = true // no client takes it for the answer, so it gets one at the end
 		}
 	}
+	s.goOn(e, on)
+	return nil
+}
+
+// fields returns an event without its data, as it goes on.
+func (s *stream) fields(e *sse.Event) (sse.Event, error) {
+	on := sse.Event{Retry: e.Retry, Comment: e.Comment}
+	if !e.HasID {
+		return on, nil
+	}
+	on.HasID, s.resumable = true, e.ID != ""
+	if !s.resumable {
+		return on, nil
+	}
+	// It opens the stream again, with what was missed of it.
+	id, err := s.a.x.eventFor(e.ID)
+	on.ID = id
+	return on, err
+}
+
+// goOn makes what remains of an event ready to be sent, if something does.
+func (s *stream) goOn(e *sse.Event, on sse.Event) {
 	s.began = s.began || e.HasData
 	if s.a.live != nil && s.a.live.id == nil && on.HasData {
 		s.settled = true // what comes first, be it an endpoint, has come
@@ -181,7 +218,6 @@ func (s *stream) event(e *sse.Event) error {
 	if on.HasData || on.HasID || on.Retry != nil || on.Comment {
 		s.append(on)
 	}
-	return nil
 }
 
 // message filters the message of an event. It returns nil if nothing of it may go
@@ -216,6 +252,12 @@ func (s *stream) one(data []byte) []byte {
 		a.f = filters.Get().(*filter)
 	}
 	out, fr, err := a.x.screen(a.f, data)
+	return s.judged(out, fr, err)
+}
+
+// judged says what goes on of a message that was filtered, or that err keeps back.
+func (s *stream) judged(out []byte, fr frame, err error) []byte {
+	a := s.a
 	if err == nil {
 		err = a.x.admits(&fr)
 	}

@@ -20,18 +20,27 @@ func Append(dst []byte, e Event) []byte {
 		dst = append(append(append(dst, "retry: "...), e.Retry...), '\n')
 	}
 	if e.HasData || len(e.Data) > 0 {
-		dst = appendData(dst, e.Data)
+		dst = append(AppendPart(append(dst, "data: "...), e.Data), '\n')
 	}
 	return append(dst, '\n')
 }
 
-func appendData(dst, data []byte) []byte {
+// AppendHead appends what comes before the data of e, and the beginning of a line of
+// data. What follows is written by AppendPart, and ended by two line ends.
+func AppendHead(dst []byte, e Event) []byte {
+	e.HasData, e.Data = false, nil
+	dst = Append(dst, e)
+	return append(dst[:len(dst)-1], "data: "...)
+}
+
+// AppendPart appends a part of the data of an event, within a line of data.
+func AppendPart(dst, data []byte) []byte {
 	for {
 		end := lineEnd(data)
 		if end < 0 {
-			return append(append(append(dst, "data: "...), data...), '\n')
+			return append(dst, data...)
 		}
-		dst = append(append(append(dst, "data: "...), data[:end]...), '\n')
+		dst = append(append(dst, data[:end]...), "\ndata: "...)
 		if bytes.HasPrefix(data[end:], crlf) {
 			end++
 		}

@@ -6,7 +6,7 @@ import "sync"
 // read into a buffer that is given back after them.
 const (
 	minBuffer    = 4 << 10
-	pooledBuffer = 64 << 10
+	pooledBuffer = 128 << 10
 )
 
 var pool = sync.Pool{New: func() any { return new([pooledBuffer]byte) }}

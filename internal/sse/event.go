@@ -16,6 +16,10 @@ type Event struct {
 	HasData bool   // there was a data field; without one a client dispatches nothing
 	Retry   []byte // digits of the retry field, milliseconds; nil if there was none
 	Comment bool   // there was a comment line
+	// More says that this is a part of an event, of which the next Event is another:
+	// its Data comes right after this one's, without anything between. The other
+	// fields are those of all parts so far.
+	More bool
 	// Unknown says that there was a line the standard has a client ignore: of
 	// another field, such as "Data", or of a malformed retry or id. A client less
 	// strict than the standard may make something of it, so an event that was
@@ -26,11 +30,12 @@ type Event struct {
 	Raw []byte
 }
 
-// parse reads the lines of a block. lines is Raw from the first line on; joined
-// is space for data of several lines, returned for the next call.
-func parse(lines, joined []byte) (e Event, _ []byte) {
-	joined = joined[:0]
-	for n := 0; len(lines) > 0; {
+// parse reads lines of a block, the first of which may be the rest of a line of data
+// that was returned in part.
+func (r *Reader) parse(lines []byte) Event {
+	e := r.open
+	r.joined = r.joined[:0]
+	for len(lines) > 0 {
 		end := lineEnd(lines)
 		if end < 0 {
 			end = len(lines)
@@ -42,6 +47,11 @@ func parse(lines, joined []byte) (e Event, _ []byte) {
 		} else if len(lines) > 0 {
 			lines = lines[1:]
 		}
+		if r.mid {
+			r.data(&e, line, true)
+			r.mid = false
+			continue
+		}
 		if len(line) == 0 {
 			continue // the blank line
 		}
@@ -51,17 +61,7 @@ func parse(lines, joined []byte) (e Event, _ []byte) {
 		case "":
 			e.Comment = true
 		case "data":
-			e.HasData = true
-			switch n++; n {
-			case 1:
-				e.Data = value // in place: most events have one line of data
-			case 2:
-				joined = append(append(append(joined, e.Data...), '\n'), value...)
-				e.Data = joined
-			default:
-				joined = append(append(joined, '\n'), value...)
-				e.Data = joined
-			}
+			r.data(&e, value, false)
 		case "event":
 			e.Name = intern(value)
 		case "id":
@@ -80,7 +80,7 @@ func parse(lines, joined []byte) (e Event, _ []byte) {
 			e.Unknown = true
 		}
 	}
-	return e, joined
+	return e
 }
 
 var (

@@ -18,7 +18,7 @@ func (r *Reader) Feed(p []byte) error {
 		r.fill()
 	}
 	src.p = nil
-	if len(r.buf) > r.max && r.find() < 0 {
+	if r.size+len(r.buf) > r.max && r.find() < 0 {
 		return r.fail(ErrTooLarge)
 	}
 	return nil

@@ -17,9 +17,10 @@ var ErrIncomplete = errors.New("sse: stream ended within an event")
 // Reader reads the events of one stream, from an io.Reader or as they are pushed
 // by Feed. It is not safe for concurrent use.
 type Reader struct {
-	r   io.Reader
-	max int
-	err error // of r, kept until what was read before it has been returned
+	r    io.Reader
+	max  int
+	part int   // bytes of an event from which on it is returned in parts
+	err  error // of r, kept until what was read before it has been returned
 
 	buf    []byte // read and not yet returned, from the beginning of a block on
 	space  []byte // the whole buffer that buf is a part of: small or a larger one
@@ -32,12 +33,23 @@ type Reader struct {
 	after int  // in buf: the end of the block that Next returned last
 	cr    bool // the last line ended with CR at the end of buf: an LF right after it belongs to it
 	begun bool // the byte order mark, if any, has been read
+
+	open Event // what was returned of an event in parts, if open.More
+	size int   // of it, in bytes
+	mid  bool  // buf begins within a line of data
+	read int   // lines of data, of this event
 }
 
 // NewReader makes a Reader that refuses events of more than max bytes, counted
 // as they came. r may be nil if the stream is pushed.
 func NewReader(r io.Reader, max int) *Reader {
-	return &Reader{r: r, max: max}
+	return &Reader{r: r, max: max, part: max + 1}
+}
+
+// NewPartsReader makes a Reader that holds no more of an event than about part bytes,
+// or what Feed brings at once: a larger one is returned in parts. See Event.More.
+func NewPartsReader(r io.Reader, max, part int) *Reader {
+	return &Reader{r: r, max: max, part: part}
 }
 
 // Next returns the next block, as soon as its blank line has arrived. A block
@@ -47,21 +59,24 @@ func (r *Reader) Next() (Event, error) {
 	r.advance()
 	for {
 		if end := r.find(); end >= 0 {
-			if end > r.max {
+			if r.size+end > r.max {
 				return Event{}, r.fail(ErrTooLarge)
 			}
-			var e Event
-			e, r.joined = parse(r.buf[r.first:end], r.joined)
-			e.Raw = r.buf[:end:end]
+			e := r.parse(r.buf[r.first:end])
+			e.Raw, e.More = r.buf[:end:end], false
 			r.after = end
+			r.open, r.size, r.mid, r.read = Event{}, 0, false, 0
 			return e, nil
 		}
-		if len(r.buf) > r.max {
+		if r.size+len(r.buf) > r.max {
 			return Event{}, r.fail(ErrTooLarge)
 		}
+		if r.large() {
+			return r.partial()
+		}
 		if r.err != nil {
-			if rest := r.buf[r.first:]; len(rest) > 0 && r.err == io.EOF {
-				r.after = len(r.buf)
+			if rest := r.buf[r.first:]; (len(rest) > 0 || r.open.More) && r.err == io.EOF {
+				r.after, r.open.More = len(r.buf), false
 				return Event{Raw: r.buf}, ErrIncomplete
 			}
 			return Event{}, r.err
@@ -74,8 +89,11 @@ func (r *Reader) Next() (Event, error) {
 // events on can put off flushing as long as it does.
 func (r *Reader) Ready() bool {
 	r.advance()
-	return r.find() >= 0
+	return r.find() >= 0 || r.large()
 }
+
+// large reports whether a part of an event is to be returned.
+func (r *Reader) large() bool { return len(r.buf)-r.first >= r.part }
 
 // advance drops the block that Next returned last.
 func (r *Reader) advance() {
@@ -113,7 +131,7 @@ func (r *Reader) find() int {
 			return -1
 		}
 		end += r.scan
-		blank := end == r.line
+		blank := end == r.line && (!r.mid || r.line > r.first)
 		next := end + 1
 		if r.buf[end] == '\r' {
 			if next == len(r.buf) {
@@ -163,7 +181,7 @@ func (r *Reader) fill() {
 
 // fail ends the reading with err and lets go of what was read.
 func (r *Reader) fail(err error) error {
-	*r = Reader{r: r.r, max: r.max, err: err, begun: true}
+	*r = Reader{r: r.r, max: r.max, part: r.part, err: err, begun: true}
 	return err
 }
 
