@@ -123,6 +123,8 @@ func (a *answerWriter) unanswered(err error) {
 	case a.gone():
 	case x.hop == nil || !x.hop.Gone:
 		a.fail(err.Error())
+	case x.session == "" && len(x.tasks) > 0:
+		a.instead(invalid("Unknown task"), "the upstream that has the task is no longer one of this server's")
 	case x.session == "" && x.old == nil:
 		a.instead(unknownEvent(), "the upstream is no longer one of this server's")
 	default:

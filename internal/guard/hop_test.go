@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/seal"
 	"github.com/mcpgateway/caddy-mcp-gateway/policy"
 )
 
@@ -52,6 +53,57 @@ func (f *fleet) ask(t *testing.T, g *Guard, method string, header http.Header, b
 		t.Fatal(err)
 	}
 	return w
+}
+
+// TestATaskStaysAtItsServer has tasks of several servers, of which each knows only its own.
+func TestATaskStaysAtItsServer(t *testing.T) {
+	servers := map[string]*taskServer{"one": {}, "two": {}, "three": {}}
+	f := &fleet{names: []string{"one", "two", "three"}, answer: func(w http.ResponseWriter, r *http.Request, server string) {
+		servers[server].ServeHTTP(w, r)
+	}}
+	guard := func() *Guard {
+		t.Helper()
+		p := compile(t, testPolicy)
+		g, err := New(Config{
+			Server: "files", Policy: func() *policy.Policy { return p }, Sealer: func() (*seal.Sealer, error) { return testSealer, nil },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return g
+	}
+	for rev, methods := range taskMethods {
+		g := guard()
+		params := `{"name":"echo","task":{}}`
+		body := strings.Replace(message(rev, "1", "tools/call", params), `Capabilities":{}`, `Capabilities":{"extensions":{"io.modelcontextprotocol/tasks":{}}}`, 1)
+		handles := make(map[string]string)
+		for range f.names {
+			server := f.names[f.turn%len(f.names)]
+			handles[server] = taskID(f.ask(t, g, http.MethodPost, headersFor(rev, "tools/call", params), body).Body.String())
+		}
+		ask := func(method, handle string) string {
+			params := `{"taskId":"` + handle + `"}`
+			h := headersFor(rev, method, params)
+			if isModern(rev) {
+				h.Set("Mcp-Name", handle)
+			}
+			return f.ask(t, g, http.MethodPost, h, message(rev, "1", method, params)).Body.String()
+		}
+		g = guard() // a restart, or another node
+		for server, handle := range handles {
+			for _, method := range methods {
+				before := len(servers[server].asked)
+				if got := ask(method, handle); strings.Contains(got, "error") || len(servers[server].asked) != before+1 {
+					t.Errorf("%s: %s for a task of %s went elsewhere: %s", rev, method, server, got)
+				}
+			}
+		}
+		f.names = []string{"one", "three"}
+		if got := ask("tasks/get", handles["two"]); !strings.Contains(got, "-32602") || !strings.Contains(got, "Unknown task") {
+			t.Errorf("%s: a task of a server that left: %s", rev, got)
+		}
+		f.names = []string{"one", "two", "three"}
+	}
 }
 
 // TestASessionStaysAtItsServer has sessions of several servers, each of which must be gone back to, also by a gateway that

@@ -95,7 +95,7 @@ func (x *exchange) post() (id []byte, r *refusal) {
 		x.ids = append(x.oneID[:0], id)
 	}
 	if methods[m.Method].target == tool {
-		x.tool, x.asTask = m.Params.Name.Value, m.Params.Task != nil
+		x.calls(m)
 	}
 	if len(v.edits) > 0 {
 		if x.body = jsonrpc.Splice(body, v.edits...); x.body == nil {

@@ -29,7 +29,7 @@ func (b *Tasks) keep(holder string, t heldTask) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	held, known := b.holders[holder]
-	if i := slices.IndexFunc(held, func(h heldTask) bool { return h.plain == t.plain }); i >= 0 {
+	if i := slices.IndexFunc(held, func(h heldTask) bool { return h.is(t.plain, t.upstream) }); i >= 0 {
 		held[i] = t
 		return
 	}
@@ -49,12 +49,12 @@ func (b *Tasks) keep(holder string, t heldTask) {
 	b.holders[holder] = append(held, t)
 }
 
-// find returns the task of a holder that the server calls plain.
-func (b *Tasks) find(holder, plain string) (heldTask, bool) {
+// find returns the task of a holder that a server means by plain.
+func (b *Tasks) find(holder, plain, upstream string) (heldTask, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	held := b.holders[holder]
-	if i := slices.IndexFunc(held, func(h heldTask) bool { return h.plain == plain }); i >= 0 {
+	if i := slices.IndexFunc(held, func(h heldTask) bool { return h.is(plain, upstream) }); i >= 0 {
 		return held[i], true
 	}
 	return heldTask{}, false

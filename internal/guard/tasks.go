@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"bytes"
 	"strings"
 
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/jsonrpc"
@@ -28,9 +29,38 @@ const errForeignTask = fault("a task that is not known to be the caller's")
 
 // heldTask is a task of a server's, as its holder has it.
 type heldTask struct {
-	tool   string
-	plain  string // the server's id
-	handle string // the holder's
+	tool     string
+	plain    string // the server's id
+	upstream string // which of several servers; empty if it does not matter
+	handle   string // the holder's id
+}
+
+// is reports whether a server, if it is known which, means the task by an id.
+func (t *heldTask) is(plain, upstream string) bool {
+	return t.plain == plain && (t.upstream == upstream || t.upstream == "" || upstream == "")
+}
+
+// tasksExtension is named in the _meta of a call by a client that knows tasks (SEP-2663, "Capability Negotiation").
+var tasksExtension = []byte("io.modelcontextprotocol/tasks")
+
+// calls notes which tool is called, for when the call becomes a task. Its server alone knows the task, so where no session
+// says which one that is, the task's handle does.
+func (x *exchange) calls(m *jsonrpc.Message) {
+	x.tool, x.asTask = m.Params.Name.Value, m.Params.Task != nil
+	if x.hop == nil && bytes.Contains(m.Params.Meta, tasksExtension) {
+		x.hop = new(Hop)
+	}
+}
+
+// follow has the request go to the server that a task is of, unless it belongs to a session.
+func (x *exchange) follow(upstream string) {
+	switch {
+	case upstream == "":
+	case x.hop == nil:
+		x.hop = &Hop{Upstream: upstream}
+	case x.hop.Upstream == "":
+		x.hop.Upstream = upstream
+	}
 }
 
 // openTask opens the handle of a task, and asks the policy whether the caller may still use its tool.
@@ -44,13 +74,15 @@ func (x *exchange) openTask(id jsonrpc.Text) (heldTask, verdict) {
 		return heldTask{}, verdict{refusal: refused}
 	}
 	t := heldTask{handle: id.Value}
-	t.tool, t.plain, _ = strings.Cut(sealed, "\n")
+	t.tool, sealed, _ = strings.Cut(sealed, "\n")
+	t.upstream, t.plain, _ = strings.Cut(sealed, "\n")
 	v := x.one(policy.Tool, jsonrpc.Text{Value: t.tool, Set: true}, "taskId")
 	if v.refusal != nil {
 		unknown.decision, unknown.reason = v.refusal.decision, v.refusal.reason
 		v.refusal = unknown
 		return heldTask{}, v
 	}
+	x.follow(t.upstream)
 	x.tasks = append(x.tasks, t)
 	x.g.cfg.Tasks.keep(x.holder(), t)
 	return t, v
@@ -112,13 +144,14 @@ func (x *exchange) ownTasks(m *jsonrpc.Message, v *verdict) {
 
 // task returns the task of the caller's that the server calls plain, if it is known and its tool may still be used.
 func (x *exchange) task(plain string) (t heldTask, ok bool) {
+	upstream := x.from()
 	for _, t = range x.tasks {
-		if ok = t.plain == plain; ok {
+		if ok = t.is(plain, upstream); ok {
 			break
 		}
 	}
 	if !ok {
-		t, ok = x.g.cfg.Tasks.find(x.holder(), plain)
+		t, ok = x.g.cfg.Tasks.find(x.holder(), plain, upstream)
 	}
 	if !ok {
 		return heldTask{}, false
@@ -129,19 +162,29 @@ func (x *exchange) task(plain string) (t heldTask, ok bool) {
 
 // newTask seals the id of a task that the call has become.
 func (x *exchange) newTask(plain string) (heldTask, error) {
-	if t, ok := x.task(plain); ok && (x.tool == "" || t.tool == x.tool) {
-		return t, nil
-	}
 	switch {
 	case x.tool == "":
+		if t, ok := x.task(plain); ok {
+			return t, nil
+		}
 		return heldTask{}, errForeignTask
 	case plain == "" || len(plain) > maxTaskID:
 		return heldTask{}, fault("a task's id that is empty or too long")
 	case strings.HasPrefix(plain, clientTask):
 		return heldTask{}, fault("a task's id that is taken for a client's")
 	}
-	handle, err := x.sealHandle(purposeTask, x.tool+"\n"+plain)
-	return heldTask{x.tool, plain, handle}, err
+	t := heldTask{tool: x.tool, plain: plain, upstream: x.from()}
+	var err error
+	t.handle, err = x.sealHandle(purposeTask, t.tool+"\n"+t.upstream+"\n"+t.plain)
+	return t, err
+}
+
+// from names the server that answers, if that is known and can stand in a handle.
+func (x *exchange) from() string {
+	if x.hop == nil || strings.Contains(x.hop.From, "\n") {
+		return ""
+	}
+	return x.hop.From
 }
 
 // handedTask notes that the caller got the task.

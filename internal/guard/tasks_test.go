@@ -396,18 +396,18 @@ func TestAClientsOwnTasksAreNeverTheServers(t *testing.T) {
 func TestTasksAreForgottenRatherThanKeptWithoutBound(t *testing.T) {
 	var b Tasks
 	for i := range 2 * mostTasks {
-		b.keep("alice", heldTask{"echo", fmt.Sprint(i), "h"})
+		b.keep("alice", heldTask{tool: "echo", plain: fmt.Sprint(i), handle: "h"})
 	}
-	if _, ok := b.find("alice", "0"); ok || len(b.holders["alice"]) != mostTasks {
+	if _, ok := b.find("alice", "0", ""); ok || len(b.holders["alice"]) != mostTasks {
 		t.Errorf("one holder has %d", len(b.holders["alice"]))
 	}
-	if _, ok := b.find("alice", fmt.Sprint(2*mostTasks-1)); !ok {
+	if _, ok := b.find("alice", fmt.Sprint(2*mostTasks-1), ""); !ok {
 		t.Error("the newest is forgotten")
 	}
 	for i := range mostHolders {
-		b.keep(fmt.Sprint(i), heldTask{"echo", "1", "h"})
+		b.keep(fmt.Sprint(i), heldTask{tool: "echo", plain: "1", handle: "h"})
 	}
-	if _, ok := b.find("alice", fmt.Sprint(2*mostTasks-1)); ok || len(b.holders) != mostHolders || len(b.order) != mostHolders {
+	if _, ok := b.find("alice", fmt.Sprint(2*mostTasks-1), ""); ok || len(b.holders) != mostHolders || len(b.order) != mostHolders {
 		t.Errorf("%d holders, %d in order", len(b.holders), len(b.order))
 	}
 }
