@@ -87,7 +87,8 @@ type Handler struct {
 	guard        *guard.Guard
 	credentials  upstream.Credentials
 	target       target
-	proxying     bool     // ReverseProxy was provisioned
+	proxying     bool // ReverseProxy was provisioned
+	tally        *tally
 	joined       []string // the issuers of AcceptTokens, in the pool
 }
 
@@ -118,6 +119,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return err
 	}
 	h.folded = fold(h.Mount)
+	h.tally = &tally{server: h.Server}
 	if err := h.provisionAccepted(); err != nil {
 		return err
 	}

@@ -2,13 +2,8 @@ package caddymodule
 
 import (
 	"errors"
-	"net/http"
-	"strings"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-
-	"github.com/mcpgateway/caddy-mcp-gateway/internal/oauth"
 )
 
 // metrics are the collectors of all configs of the process: a reload makes a new registry, and counting goes on.
@@ -55,51 +50,6 @@ func registerMetrics(registry *prometheus.Registry) error {
 		}
 	}
 	return nil
-}
-
-// methodLabels are the MCP methods that metrics tell apart. What else a client makes up, of which there is no end, is
-// counted as "other".
-var methodLabels = map[string]bool{
-	"initialize": true, "ping": true, "server/discover": true,
-	"tools/list": true, "tools/call": true, "prompts/list": true, "prompts/get": true,
-	"resources/list": true, "resources/read": true, "resources/templates/list": true,
-	"resources/subscribe": true, "resources/unsubscribe": true, "subscriptions/listen": true,
-	"completion/complete": true, "logging/setLevel": true,
-	"tasks/get": true, "tasks/list": true, "tasks/result": true, "tasks/cancel": true, "tasks/update": true,
-	"batch": true, http.MethodGet: true, http.MethodDelete: true, http.MethodPost: true, http.MethodHead: true,
-}
-
-// methodLabel returns the label of a method.
-func methodLabel(method string) string {
-	switch {
-	case methodLabels[method]:
-		return method
-	case strings.HasPrefix(method, "notifications/"):
-		return "notification"
-	}
-	return "other"
-}
-
-// count adds a finished request to the metrics.
-func (rec *record) count(took time.Duration) {
-	server, outcome := rec.handler.Server, &rec.outcome
-	metrics.requests.WithLabelValues(server, methodLabel(outcome.Method), outcome.Decision).Inc()
-	if outcome.HasTarget {
-		metrics.decisions.WithLabelValues(server, outcome.Kind.String(), outcome.Decision).Inc()
-	}
-	metrics.overhead.WithLabelValues(server).Observe(max(0, took-outcome.Upstream).Seconds())
-	if outcome.UpstreamStatus != 0 && rec.request.Method == http.MethodPost {
-		metrics.upstream.WithLabelValues(server).Observe(outcome.Upstream.Seconds())
-	}
-}
-
-// countRefused adds a request whose caller isn't known to the metrics.
-func countRefused(server, method string, err error) {
-	outcome := "unauthorized"
-	if errors.Is(err, oauth.ErrUnavailable) {
-		outcome = "unavailable"
-	}
-	metrics.requests.WithLabelValues(server, methodLabel(method), outcome).Inc()
 }
 
 // countStream counts a stream that opens; the function it returns counts that it has closed.

@@ -145,7 +145,7 @@ func (h *Handler) serveMount(w http.ResponseWriter, r *http.Request) error {
 	access, err := h.app.oauth.Authenticate(r.Context(), r, at.resource)
 	if err != nil {
 		h.app.oauth.Challenge(w, r, at.resource, err)
-		countRefused(h.Server, r.Method, err)
+		h.tally.refused(r.Method, err)
 		return nil
 	}
 	h.serveCaller(w, r, at, access)
