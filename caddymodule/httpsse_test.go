@@ -129,3 +129,64 @@ func TestAnEndpointOfHTTPSSECanLeadNowhereElse(t *testing.T) {
 		t.Error("another server was asked")
 	}
 }
+
+// TestHTTPSSEChecksHostAndOrigin holds for both places of the older transport what holds for every MCP endpoint.
+func TestHTTPSSEChecksHostAndOrigin(t *testing.T) {
+	upstream := newUpstream(t)
+	upstream.answer = func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			w.WriteHeader(http.StatusAccepted)
+			return
+		}
+		w.Header().Set("Content-Type", "text/event-stream")
+		_, _ = w.Write([]byte("event: endpoint\ndata: /messages?id=1\n\n"))
+	}
+	g := startGateway(t, gatewayConfig{Site: mount("/old", upstream, "endpoint /sse"), App: "origins https://app.example.com"})
+	_, opened := g.do(g.request(http.MethodGet, "/old", ""))
+	query := strings.TrimSpace(opened[strings.Index(opened, "?")+1:])
+	asked := len(upstream.requests())
+	for _, c := range []struct {
+		host, origin string
+		status       int
+	}{
+		{"", "https://evil.example", http.StatusForbidden},
+		{"", "null", http.StatusForbidden},
+		{"evil.example:" + g.config.Port, "", http.StatusMisdirectedRequest},
+		{"evil.example:" + g.config.Port, "http://evil.example:" + g.config.Port, http.StatusMisdirectedRequest},
+		{"", "https://app.example.com", 0},
+		{"", "", 0},
+	} {
+		for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodOptions} {
+			body, want := "", http.StatusOK
+			if method == http.MethodPost {
+				body, want = `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`, http.StatusAccepted
+			}
+			r := g.request(method, "/old", body)
+			if method != http.MethodGet {
+				r.URL.RawQuery = query
+			}
+			if method == http.MethodOptions {
+				r.Header.Del("Authorization")
+				r.Header.Set("Access-Control-Request-Method", http.MethodPost)
+				want = http.StatusNoContent
+			}
+			if c.origin != "" {
+				r.Header.Set("Origin", c.origin)
+			}
+			if r.Host = c.host; c.status != 0 {
+				want = c.status
+			}
+			res, _ := g.do(r)
+			allowed := c.origin
+			if c.status != 0 {
+				allowed = ""
+			}
+			if got := res.Header.Get("Access-Control-Allow-Origin"); res.StatusCode != want || got != allowed || res.Header.Get("Access-Control-Allow-Credentials") != "" {
+				t.Errorf("%s at %q from %q: %s, allowed to %q", method, c.host, c.origin, res.Status, got)
+			}
+		}
+	}
+	if n := len(upstream.requests()) - asked; n != 4 {
+		t.Errorf("%d requests went on, want 4", n)
+	}
+}

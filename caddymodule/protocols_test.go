@@ -8,6 +8,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -278,5 +279,29 @@ func TestAClientThatDoesNotReadHoldsTheServerBack(t *testing.T) {
 		case <-time.After(patience):
 			t.Fatalf("%s: the server never learns that the client has left", protocol)
 		}
+	}
+}
+
+// TestAClientThatSendsSlowlyIsBoundedByTheServersTimeouts has a client that never finishes its message: the MCP server hears
+// nothing of it, and the operator's read_body ends it.
+func TestAClientThatSendsSlowlyIsBoundedByTheServersTimeouts(t *testing.T) {
+	upstream := newUpstream(t)
+	g := startGateway(t, gatewayConfig{Global: "servers {\n timeouts {\n read_body 200ms\n }\n}\n", Site: mount("/mcp", upstream)})
+	token := g.token("/mcp")
+	connection, err := net.Dial("tcp", "localhost:"+g.config.Port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer connection.Close()
+	fmt.Fprintf(connection, "POST /mcp HTTP/1.1\r\nHost: localhost:%s\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{", g.config.Port, token)
+	if err := connection.SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := io.ReadAll(connection)
+	if err != nil || len(answer) > 0 && !bytes.HasPrefix(answer, []byte("HTTP/1.1 400 ")) {
+		t.Errorf("%q, %v", answer, err)
+	}
+	if len(upstream.requests()) > 0 {
+		t.Error("the MCP server was asked")
 	}
 }

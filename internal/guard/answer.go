@@ -121,6 +121,10 @@ func (a *answerWriter) finish(err error) error {
 func (a *answerWriter) unanswered(err error) {
 	switch x := a.x; {
 	case a.gone():
+	case x.r.Method == http.MethodGet && x.hop.Live.Ended():
+		// We ended it before the server began: to the client a stream that ends like any other, which it opens again.
+		a.begin()
+		_ = a.stream.end() // fails only if the client is gone
 	case x.hop == nil || !x.hop.Gone:
 		a.fail(err.Error())
 	case x.session == "" && len(x.tasks) > 0:

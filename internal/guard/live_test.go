@@ -3,8 +3,10 @@ package guard
 import (
 	"bufio"
 	"context"
+	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -382,6 +384,30 @@ func TestServersOfferToTell(t *testing.T) {
 			if r := g.post(rev, method, `{}`); r.body != answer(want) {
 				t.Errorf("%s, %s: %s", c.name, rev, r.body)
 			}
+		}
+	}
+}
+
+// TestAStreamThatWeEndBeforeItBeginsIsAnEmptyOne holds that a reload while a server is slow to open a stream is no failure to
+// its client, which would not come back.
+func TestAStreamThatWeEndBeforeItBeginsIsAnEmptyOne(t *testing.T) {
+	for _, method := range []string{http.MethodGet, http.MethodPost} {
+		g := newRig(t, nil)
+		header, body := withSession("2025-06-18", g.initialize(t, "2025-06-18", "upstream-session")), ""
+		if method == http.MethodPost {
+			header, body = headersFor("2026-07-28", methodListen, ""), message("2026-07-28", "1", methodListen, `{"notifications":{"toolsListChanged":true}}`)
+		}
+		r := httptest.NewRequestWithContext(t.Context(), method, "/files", strings.NewReader(body))
+		r.Header = header
+		w := httptest.NewRecorder()
+		c := Caller{Subject: g.subject.Load, Client: g.client, Resource: g.site + "/files"}
+		_, err := g.guard.ServeHTTP(w, r, c, func(_ http.ResponseWriter, r *http.Request) error {
+			HopOf(r.Context()).Live.End()
+			return errors.New("ended")
+		})
+		want := map[string]int{http.MethodGet: http.StatusOK, http.MethodPost: http.StatusBadGateway}[method]
+		if err != nil || w.Code != want || method == http.MethodGet && (w.Body.Len() > 0 || w.Header().Get("Content-Type") != "text/event-stream") {
+			t.Errorf("%s: %v, %d %s", method, err, w.Code, w.Body)
 		}
 	}
 }
