@@ -20,6 +20,7 @@ type sample struct {
 	perSecond float64
 	p50, p99  time.Duration
 	cpu       time.Duration // of Caddy, a request; 0 where it is not known
+	allocated float64       // by Caddy, bytes a request; 0 where it is not known
 }
 
 // measure sends a case's request over and over on every connection for a while.
@@ -42,6 +43,7 @@ func measure(ctx context.Context, s *site, a arm, c benchCase, connections int, 
 	var (
 		wait   sync.WaitGroup
 		errs   = make([]error, connections)
+		memory = s.memory(ctx)
 		before = processTime(s.caddyPID)
 		begin  = time.Now()
 	)
@@ -61,6 +63,7 @@ func measure(ctx context.Context, s *site, a arm, c benchCase, connections int, 
 	result := sample{perSecond: float64(len(all)) / took.Seconds(), p50: all[len(all)/2], p99: all[len(all)*99/100]}
 	if a.proxied {
 		result.cpu = cpu / time.Duration(len(all))
+		result.allocated = float64(s.memory(ctx).Allocated-memory.Allocated) / float64(len(all))
 	}
 	return result, nil
 }

@@ -24,9 +24,9 @@ func main() {
 	var (
 		caddy       = flag.String("caddy", "", "path of a Caddy with the gateway in it")
 		rounds      = flag.Int("rounds", 5, "rounds to take the median of")
-		length      = flag.Duration("time", 2*time.Second, "how long an arm runs in each round")
+		length      = flag.Duration("time", time.Second, "how long an arm runs in each round")
 		connections = flag.Int("connections", 16, "connections to send on, each one request at a time")
-		only        = flag.String("only", "", "measure only the cases whose names hold this")
+		only        = flag.String("only", "", "measure only the cases whose names hold this, such as SSE, \"of 100,\" or streams")
 		profiles    = flag.String("profiles", "", "directory for CPU profiles of Caddy, one for each case and proxied arm, taken after the case")
 		upstream    = flag.Bool("upstream", false, "be the upstream (used by the program itself)")
 	)
@@ -88,5 +88,8 @@ func run(ctx context.Context, caddy string, rounds int, length time.Duration, co
 			}
 		}
 	}
-	return nil
+	if !strings.Contains(streamsName, only) {
+		return nil
+	}
+	return site.streams(ctx, os.Stdout, rounds)
 }

@@ -17,7 +17,7 @@ import (
 func report(out io.Writer, c benchCase, arms []arm, results [][]sample) {
 	fmt.Fprintf(out, "\n%s\n", c.name)
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(table, "\trequests/s\tof plain\tp50 µs\tadded\tp99 µs\tof plain\tCaddy CPU µs\tadded\t")
+	fmt.Fprintln(table, "\trequests/s\tof plain\tp50 µs\tadded\tp99 µs\tof plain\tCaddy CPU µs\tadded\tKB allocated\t")
 	plain := results[plainArm]
 	for i, a := range arms {
 		of := func(pick func(sample) float64) float64 {
@@ -29,12 +29,29 @@ func report(out io.Writer, c benchCase, arms []arm, results [][]sample) {
 		added := func(pick func(sample) float64) string {
 			return fmt.Sprintf("%+.1f", median(results[i], func(round int, s sample) float64 { return pick(s) - pick(plain[round]) }))
 		}
-		cpu, cpuAdded := "", ""
+		cpu, cpuAdded, allocated := "", "", ""
 		if a.proxied && of(sample.cpuMicros) > 0 {
 			cpu, cpuAdded = fmt.Sprintf("%.1f", of(sample.cpuMicros)), added(sample.cpuMicros)
+			allocated = fmt.Sprintf("%.1f", of(sample.kilobytes))
 		}
-		fmt.Fprintf(table, "%s\t%.0f\t%s\t%.0f\t%s\t%.0f\t%s\t%s\t%s\t\n", a.name,
-			of(sample.rate), ratio(sample.rate), of(sample.p50Micros), added(sample.p50Micros), of(sample.p99Micros), ratio(sample.p99Micros), cpu, cpuAdded)
+		fmt.Fprintf(table, "%s\t%.0f\t%s\t%.0f\t%s\t%.0f\t%s\t%s\t%s\t%s\t\n", a.name,
+			of(sample.rate), ratio(sample.rate), of(sample.p50Micros), added(sample.p50Micros), of(sample.p99Micros), ratio(sample.p99Micros), cpu, cpuAdded, allocated)
+	}
+	_ = table.Flush()
+}
+
+// reportStreams prints what a watched stream costs Caddy.
+func reportStreams(out io.Writer, arms []arm, costs [][]sample) {
+	fmt.Fprintf(out, "\n%s\n", streamsName)
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(table, "\tKB a stream\tof plain\t")
+	for i, a := range arms {
+		if len(costs[i]) == 0 {
+			continue
+		}
+		each := median(costs[i], func(_ int, s sample) float64 { return s.kilobytes() })
+		ratio := median(costs[i], func(round int, s sample) float64 { return s.allocated / costs[plainArm][round].allocated })
+		fmt.Fprintf(table, "%s\t%.1f\t%.2f\t\n", a.name, each, ratio)
 	}
 	_ = table.Flush()
 }
@@ -43,6 +60,8 @@ func (s sample) rate() float64      { return s.perSecond }
 func (s sample) p50Micros() float64 { return micros(s.p50) }
 func (s sample) p99Micros() float64 { return micros(s.p99) }
 func (s sample) cpuMicros() float64 { return micros(s.cpu) }
+
+func (s sample) kilobytes() float64 { return s.allocated / 1000 }
 
 func micros(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
 
