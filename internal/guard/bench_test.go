@@ -86,15 +86,26 @@ func answering(kind string, answer []byte) Next {
 	}
 }
 
-// changing is a next that answers with another list each time.
-func changing(list []byte) Next {
-	list = bytes.Replace(list, []byte("Tool number 0"), []byte("Tool 00000000"), 1)
-	at := bytes.Index(list, []byte("00000000"))
-	next := answering(typeJSON, list)
+// changing is a next that answers with another list each time: every entry of it is new.
+func changing(kind string, list []byte) Next {
+	list = bytes.ReplaceAll(list, []byte("Looks something"), []byte("00000000 things"))
+	var marks []int
+	for at := 0; ; {
+		i := bytes.Index(list[at:], []byte("00000000"))
+		if i < 0 {
+			break
+		}
+		at += i + 1
+		marks = append(marks, at-1)
+	}
+	next := answering(kind, list)
 	n := 0
 	return func(w http.ResponseWriter, r *http.Request) error {
 		n++
-		copy(list[at:], fmt.Sprintf("%08d", n))
+		number := fmt.Appendf(nil, "%08d", n)
+		for _, at := range marks {
+			copy(list[at:], number)
+		}
 		return next(w, r)
 	}
 }
@@ -159,7 +170,8 @@ func BenchmarkList(b *testing.B) {
 		stream := []byte("event: message\ndata: " + string(list) + "\n\n")
 		b.Run(fmt.Sprintf("%d/JSON/again", n), func(b *testing.B) { serve(b, h, text, answering(typeJSON, list), n*100) })
 		b.Run(fmt.Sprintf("%d/SSE/again", n), func(b *testing.B) { serve(b, h, text, answering(typeStream, stream), n*100) })
-		b.Run(fmt.Sprintf("%d/JSON/first", n), func(b *testing.B) { serve(b, h, text, changing(list), n*100) })
+		b.Run(fmt.Sprintf("%d/JSON/first", n), func(b *testing.B) { serve(b, h, text, changing(typeJSON, list), n*100) })
+		b.Run(fmt.Sprintf("%d/SSE/first", n), func(b *testing.B) { serve(b, h, text, changing(typeStream, stream), n*100) })
 	}
 }
 

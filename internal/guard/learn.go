@@ -8,17 +8,14 @@ import (
 	"github.com/mcpgateway/caddy-mcp-gateway/policy"
 )
 
-// Marks of what is worth remembering of a tool. A server that writes them otherwise, with escapes, is not understood, and
-// then less passes, not more.
-var (
-	markParam = []byte("x-mcp-header")
-	markUI    = []byte("resourceUri")
-)
+// markParam is the mark of a tool of which headers repeat arguments, without its first letter, which is less rare. A server
+// that writes it otherwise, with escapes, is not understood, and then less passes, not more.
+var markParam = []byte("-mcp-header")
 
 // define reads the definition of a tool that a server lists, whether the caller may see it or not. It returns nil if there
-// is nothing worth remembering.
+// is nothing worth remembering: what names a user interface stands in _meta.
 func (f *filter) define(kind policy.Kind, name, entry []byte) *catalog.Tool {
-	if kind != policy.Tool || len(name) == 0 || !bytes.Contains(entry, markUI) && !bytes.Contains(entry, markParam) {
+	if kind != policy.Tool || len(name) == 0 || f.names.usual&nameMeta == 0 && !bytes.Contains(entry, markParam) {
 		return nil
 	}
 	return catalog.Read(entry)

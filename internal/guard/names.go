@@ -8,6 +8,9 @@ const (
 	maxMemberName = 1 << 10 // bytes
 )
 
+// nameMeta is the bit of _meta.
+const nameMeta = 1 << 7
+
 // names are the names of an entry's members so far.
 type names struct {
 	usual  uint32 // bits of those that the specification has
@@ -63,7 +66,7 @@ func usualName(name []byte) uint32 {
 	case "icons":
 		return 1 << 6
 	case "_meta":
-		return 1 << 7
+		return nameMeta
 	case "execution":
 		return 1 << 8
 	case "arguments":
