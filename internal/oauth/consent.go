@@ -92,7 +92,7 @@ func (s *Server) serveConsent(w http.ResponseWriter, r *http.Request) {
 		s.forgetHere(w, r, sealer, tx)
 		s.cancel(w, r, tx, "The person cancelled.")
 	case tx.Step == stepGrant && (decision == personAllows || decision == personDenies || decision == personCancels):
-		s.decideGrant(w, r, sealer, tx, decision == personAllows)
+		s.decideGrant(w, r, sealer, tx, decision == personAllows, form.values[fieldAlso])
 	default:
 		s.noTransaction(w, r, errNoTransaction)
 	}

@@ -35,13 +35,13 @@ func (s *Server) showGrant(w http.ResponseWriter, r *http.Request, sealer *seal.
 	abilities, nothing := s.abilities(l.Person, res)
 	s.pages.Grant(w, to.formTargets(), pages.Grant{
 		Client: c.page(to), Server: res.Server, Resource: res.URL, Person: personName(l.Person), Email: l.Person.Email, Org: orgName(l.Person), Abilities: abilities,
-		Nothing: nothing, Contact: s.cfg.Contact, Impersonator: l.Person.Impersonator, Action: s.endpoint("consent"),
+		Nothing: nothing, Contact: s.cfg.Contact, Impersonator: l.Person.Impersonator, Action: s.endpoint("consent"), Others: s.others(tx, l.Person),
 		Hidden: []pages.Field{{Name: fieldTx, Value: tx.Token}},
 	})
 }
 
 // decideGrant takes the answer to page 3.
-func (s *Server) decideGrant(w http.ResponseWriter, r *http.Request, sealer *seal.Sealer, tx *transaction, allow bool) {
+func (s *Server) decideGrant(w http.ResponseWriter, r *http.Request, sealer *seal.Sealer, tx *transaction, allow bool, also []string) {
 	c, to, ok := s.txClient(w, r, tx)
 	if !ok {
 		return
@@ -62,7 +62,7 @@ func (s *Server) decideGrant(w http.ResponseWriter, r *http.Request, sealer *sea
 		s.endTx(w, tx)
 		s.seeOther(w, r, answer)
 	default:
-		s.remember(w, r, sealer, tx, c, to, l.Person)
+		s.remember(w, r, sealer, tx, c, to, l.Person, also)
 		s.finish(w, r, tx, c, l.Person, answer, "The person allowed it.")
 	}
 }

@@ -110,8 +110,8 @@ func (s *Server) rememberedHost(r *http.Request, c *client, to redirect) bool {
 	return where != "" && slices.ContainsFunc(s.readRemembered(r, sealer), func(e remembered) bool { return e.Where == where })
 }
 
-// remember keeps that a person allowed this on both pages. Failing to is no reason to fail: they are asked again then.
-func (s *Server) remember(w http.ResponseWriter, r *http.Request, sealer *seal.Sealer, tx *transaction, c *client, to redirect, p *identity.Person) {
+// remember keeps that a person allowed this on both pages, and what was allowed besides. Failing to is no reason to fail: they are asked again then.
+func (s *Server) remember(w http.ResponseWriter, r *http.Request, sealer *seal.Sealer, tx *transaction, c *client, to redirect, p *identity.Person, also []string) {
 	if s.cfg.Consent != ConsentOnce || p.Impersonator != "" {
 		return
 	}
@@ -126,13 +126,14 @@ func (s *Server) remember(w http.ResponseWriter, r *http.Request, sealer *seal.S
 	}
 	where := place(c, to)
 	if where == "" {
+		s.rememberOthers(r, tx, also, where, p, nil)
 		return
 	}
 	entry := remembered{
 		Where: where, What: shortDigest(tx.Request.Resource), Provider: tx.Provider, Expires: now.Add(rememberedTTL).Unix(),
 	}
 	list, _ := without(s.readRemembered(r, sealer), entry.Where, entry.What)
-	if list = append(list, entry); len(list) > maxRemembered {
+	if list = s.rememberOthers(r, tx, also, where, p, append(list, entry)); len(list) > maxRemembered {
 		list = list[len(list)-maxRemembered:]
 	}
 	s.writeRemembered(w, sealer, list)

@@ -85,8 +85,18 @@ type Grant struct {
 	Contact string
 	// Impersonator is set when somebody else acts as Person.
 	Impersonator string
-	Action       string
-	Hidden       []Field
+	// Others are further servers that can be allowed at once; each that is ticked is posted as also.
+	Others []Other
+	Action string
+	Hidden []Field
+}
+
+// Other is a server that a person may allow together with the one that the page is about.
+type Other struct {
+	// Value is what is posted for it.
+	Value     string
+	Server    string
+	Abilities []Ability
 }
 
 // Message is a page without a form.
@@ -152,6 +162,11 @@ func (p *Pages) Grant(w http.ResponseWriter, formTargets []string, g Grant) {
 		v.Email = ""
 	}
 	v.Abilities, v.Starred = viewAbilities(g.Abilities)
+	for _, other := range g.Others {
+		abilities, starred := viewAbilities(other.Abilities)
+		v.Others = append(v.Others, otherView{Value: other.Value, Server: line(other.Server), Abilities: abilities})
+		v.Starred = v.Starred || starred
+	}
 	v.Place = v.Server
 	v.Title = "Let " + v.Client.phrase() + " act for you on " + v.Server + "?"
 	v.Foot = "It acts in your name. When your role changes, so does what it can do."

@@ -168,6 +168,7 @@ func TestFormsPostWhatWasPromised(t *testing.T) {
 		}
 		wantFields := map[string][]string{
 			"ask-providers": {"tx=t0ken", "provider=workos", "provider=local"}, "signin": {"tx=t0ken", "username=", "password="}, "signin-wrong": {"tx=t0ken", "username=alice", "password="}, "signin-own": {"tx=t0ken", "username=", "password="},
+			"grant-others": {"tx=t0ken", "also=a", `also="><b>`},
 		}[s.name]
 		if wantFields == nil {
 			wantFields = []string{"tx=t0ken"}

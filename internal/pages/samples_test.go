@@ -104,6 +104,12 @@ var samples = []sample{
 		},
 	})},
 	{"grant-all", grant(Grant{Client: proved, Person: "alice", Abilities: []Ability{{Title: "Use every tool"}, {Title: "Use every prompt"}}})},
+	{"grant-others", grant(Grant{
+		Client: proved, Person: "alice", Abilities: []Ability{{Title: "Use every tool"}}, Others: []Other{
+			{Value: "a", Server: "images", Abilities: []Ability{{Title: "Use these tools", Items: many(30), More: 3, Except: []string{"delete_*"}}}},
+			{Value: "\"><b>", Server: "<b>docs</b>", Abilities: []Ability{{Title: "Use every prompt"}}},
+		},
+	})},
 	{"grant-many", grant(Grant{
 		Client: web, Person: "Alice Jones", Email: "alice@example.com",
 		Abilities: []Ability{

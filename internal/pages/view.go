@@ -31,6 +31,13 @@ type grantView struct {
 	Abilities                     []abilityView
 	Nothing, Starred              bool
 	Hidden                        []Field
+	Others                        []otherView
+}
+
+// otherView is an Other as it is drawn.
+type otherView struct {
+	Value, Server string
+	Abilities     []abilityView
 }
 
 type messageView struct {
