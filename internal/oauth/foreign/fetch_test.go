@@ -67,6 +67,30 @@ func TestUnknownKeysAreLookedForNowAndThen(t *testing.T) {
 	}
 }
 
+// A key that is replaced under its old id is found, too.
+func TestAKeyReplacedUnderItsID(t *testing.T) {
+	w := newWorld(t)
+	i := w.issuer()
+	if _, err := i.Verify(t.Context(), w.token("at+jwt", nil)); err != nil {
+		t.Fatal(err)
+	}
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := w.token("at+jwt", nil)
+	w.set(func() { w.key, w.now = key, w.now.Add(retryAfter) })
+	if _, err := i.Verify(t.Context(), w.token("at+jwt", nil)); err != nil {
+		t.Error(err)
+	}
+	if _, err := i.Verify(t.Context(), before); !errors.Is(err, ErrInvalid) {
+		t.Errorf("one of the old key: %v", err)
+	}
+	if n := w.count("/jwks"); n != 2 {
+		t.Errorf("%d requests for keys", n)
+	}
+}
+
 // An outage of the issuer is ridden out, but not forever: a key may have been withdrawn meanwhile.
 func TestKeysOutliveAnOutageForADay(t *testing.T) {
 	w := newWorld(t)

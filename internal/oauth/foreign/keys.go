@@ -81,26 +81,30 @@ func (s *signatures) VerifySignature(ctx context.Context, token string) ([]byte,
 		return nil, err
 	}
 	header := jws.Signatures[0].Header
-	find := func(set *keySet) []jose.JSONWebKey { return set.find(header.KeyID, header.Algorithm) }
-	set, err := s.keys.get(ctx, func(set *keySet) bool { return len(find(set)) > 0 })
-	switch {
-	case set == nil:
-		if failure, ok := ctx.Value(failureKey{}).(*error); ok {
-			*failure = err
+	var tried *keySet
+	for {
+		// A key may have been replaced under its old id, so that where none fits, newer ones are looked for as well, now and then.
+		set, err := s.keys.get(ctx, func(set *keySet) bool {
+			return set != tried && (tried != nil || len(set.find(header.KeyID, header.Algorithm)) > 0)
+		})
+		if err != nil && (set == nil || !errors.Is(err, errResting)) {
+			// Older keys may be there, and the token be of none of them: whether there is a newer one can't be told.
+			if failure, ok := ctx.Value(failureKey{}).(*error); ok {
+				*failure = err
+			}
+			s.log().Warn("the keys of an authorization server could not be read", zap.String("issuer", s.cfg.Issuer), zap.Error(err))
+			return nil, err
 		}
-		return nil, err
-	case err != nil && !errors.Is(err, errResting):
-		// Older keys are there, and the token is of none of them: whether there is a newer one can't be told.
-		if failure, ok := ctx.Value(failureKey{}).(*error); ok {
-			*failure = err
+		if set != tried {
+			for _, key := range set.find(header.KeyID, header.Algorithm) {
+				if payload, err := jws.Verify(key); err == nil {
+					return payload, nil
+				}
+			}
 		}
-		s.log().Warn("the keys of an authorization server could not be read", zap.String("issuer", s.cfg.Issuer), zap.Error(err))
-		return nil, err
+		if tried != nil || err != nil {
+			return nil, errors.New("no key of the issuer fits the signature")
+		}
+		tried = set
 	}
-	for _, key := range find(set) {
-		if payload, err := jws.Verify(key); err == nil {
-			return payload, nil
-		}
-	}
-	return nil, errors.New("no key of the issuer fits the signature")
 }
