@@ -25,8 +25,9 @@ const (
 	fetchTimeout   = 5 * time.Second
 	dialTimeout    = 3 * time.Second
 	maxHeaderBytes = 16 << 10
-	// maxAtOnce is how many fetches are under way at once, for all callers together.
-	maxAtOnce = 8
+	// maxAtOnce is how many fetches are under way at once, for all callers together: enough that a few who name sites that take all
+	// the time there is don't keep the others from theirs.
+	maxAtOnce = 64
 )
 
 // ErrUnavailable says that a document can't be had now: its host doesn't answer, or not in time, or is at an address that may not be

@@ -12,6 +12,8 @@ import (
 	"github.com/go-jose/go-jose/v4"
 	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/identity"
 )
 
 // authKey is the way to prove oneself by signing (OpenID Connect Core section 9, RFC 7523 section 2.2); assertionType is what
@@ -213,7 +215,7 @@ func (s *Server) audienceIsUs(aud jsontext.Value) bool {
 // useAssertion sees to it that an assertion is used once, on whichever node. One without a jti is told by all that it says; not by its
 // signature, of which an attacker can make a second form. Only what a client has signed comes this far, and is limited.
 func (s *Server) useAssertion(ctx context.Context, c *client, claims *assertionClaims, payload []byte, expires time.Time) error {
-	if wait := s.assertions.wait(c.ID, s.now()); wait > 0 {
+	if wait := s.assertions.wait(c.ID, identity.Origin(ctx), s.now()); wait > 0 {
 		return &protocolError{
 			code: codeTemporarilyUnavailable, description: "This client authenticates too often. Try again later.",
 			status: http.StatusTooManyRequests, retryAfter: wait,

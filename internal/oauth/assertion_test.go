@@ -10,7 +10,9 @@ import (
 	"encoding/pem"
 	"math/big"
 	"net/http"
+	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -249,16 +251,23 @@ func TestAnAssertionIsGoodOnce(t *testing.T) {
 	}
 }
 
-// What one client can have kept is bounded.
+// What one client, and who is at one address, can have kept is bounded, without harm to the others.
 func TestAssertionsAreLimited(t *testing.T) {
 	l, now := newAssertionLimits(), time.Now()
-	for i := range assertionBurst {
-		if l.wait("a", now) > 0 {
+	one, other := netip.MustParsePrefix("192.0.2.1/32"), netip.MustParsePrefix("192.0.2.2/32")
+	for i := range assertionFromBurst {
+		if l.wait(strconv.Itoa(i%2), one, now) > 0 {
 			t.Fatalf("assertion %d has to wait", i)
 		}
 	}
-	if l.wait("a", now) == 0 || l.wait("b", now) > 0 {
-		t.Error("the one that had many goes on, or another one does not")
+	if l.wait("2", one, now) == 0 || l.wait("0", other, now) > 0 {
+		t.Error("the address that had many goes on, or another one does not")
+	}
+	for i := range assertionBurst {
+		l.wait("a", netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, byte(i), byte(i >> 8)}), 32), now)
+	}
+	if l.wait("a", netip.MustParsePrefix("192.0.2.3/32"), now) == 0 || l.wait("b", other, now) > 0 {
+		t.Error("the client that had many goes on, or another one does not")
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/fetch"
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/pages"
 )
 
@@ -212,6 +213,9 @@ func (s *Server) refuseAuthorization(w http.ResponseWriter, r *http.Request, e *
 	if e.code == codeInvalidClient {
 		m.Title = "Unknown app"
 		m.Hint = "The app that sent you here is not registered, or its registration has expired. Go back to it, remove this server and add it again."
+		if _, refused := errors.AsType[*fetch.Refusal](e.reason); refused {
+			m.Title, m.Hint = "This app can't be let in", "Whoever makes it has to put that right."
+		}
 	}
 	if status >= http.StatusInternalServerError {
 		m.Title, m.Hint = "Not right now", ""

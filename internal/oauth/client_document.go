@@ -87,7 +87,7 @@ func (d *documents) client(ctx context.Context, id string) (*client, error) {
 	if d == nil || !ok || !d.allowed(u.Hostname()) {
 		return nil, errUnknownClient
 	}
-	c, err := d.clients.Get(ctx, id, fetch.Request{May: d.may(ctx, u.Hostname())})
+	c, err := d.clients.Get(ctx, id, fetch.Request{May: d.may(ctx)})
 	if err != nil {
 		return nil, documentError("metadata document", err)
 	}
@@ -104,10 +104,10 @@ func (d *documents) allowed(host string) bool {
 	})
 }
 
-// may is the limit of whoever asks, for documents at a host.
-func (d *documents) may(ctx context.Context, host string) func() error {
+// may is the limit of whoever asks.
+func (d *documents) may(ctx context.Context) func() error {
 	return func() error {
-		if wait := d.limits.wait(identity.Origin(ctx), host, d.now()); wait > 0 {
+		if wait := d.limits.wait(identity.Origin(ctx), d.now()); wait > 0 {
 			return &protocolError{
 				code: codeTemporarilyUnavailable, description: "Too many metadata documents were asked for. Try again later.",
 				status: http.StatusTooManyRequests, retryAfter: wait,

@@ -149,11 +149,7 @@ func (d *documents) candidates(ctx context.Context, keys *clientKeys, head *asse
 	if keys.uri == "" {
 		return keys.set.matching(head), nil
 	}
-	u, err := fetch.CheckURL(keys.uri)
-	if err != nil {
-		return nil, err
-	}
-	request := fetch.Request{May: d.may(ctx, u.Hostname())}
+	request := fetch.Request{May: d.may(ctx)}
 	set, err := d.keys.Get(ctx, keys.uri, request)
 	if err != nil {
 		return nil, documentError("JWK Set", err)
