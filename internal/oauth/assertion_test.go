@@ -344,6 +344,7 @@ func TestAClientChangesItsKey(t *testing.T) {
 		t.Errorf("the new key: %+v", a)
 	}
 	for range 20 {
+		f.clock.advance(time.Second)
 		if a := try(newClientKey(t, randomText(4))); a.Error != codeInvalidClient {
 			t.Errorf("a key that nobody has published: %+v", a)
 		}

@@ -34,6 +34,10 @@ func TestAClientThatIsADocument(t *testing.T) {
 	if a = f.refreshed(id, a.Refresh); a.Status != http.StatusOK {
 		t.Errorf("got %+v", a)
 	}
+	// There is no registration to prolong.
+	if c, err := f.server.client(t.Context(), id); err != nil || f.server.touch(t.Context(), c) != nil {
+		t.Errorf("got %+v, %v", c, err)
+	}
 	if n := v.asked.Load(); n != 1 {
 		t.Errorf("all of this asked for the document %d times", n)
 	}
