@@ -1,22 +1,50 @@
 package oauth
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/caddyserver/certmagic"
 
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/identity"
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/store/caddystore"
 )
+
+// everybody is a provider that answers at once, and knows whoever signs in.
+type everybody struct{}
+
+func (everybody) Name() string  { return "local" }
+func (everybody) Label() string { return "everybody" }
+
+func (everybody) Verify(_ context.Context, user, _ string) (*identity.Person, error) {
+	return &identity.Person{Provider: "local", ID: user, Roles: []string{"member"}}, nil
+}
+
+// loginAs goes from page 1 to the code as somebody.
+func (f *fixture) loginAs(user string) (code string) {
+	b := f.browser()
+	v := b.answer(b.authorize(authorizeQuery("desktop", testRedirect)), "/consent", "decision", "allow")
+	v = b.answer(v, "/signin", "username", user, "password", "x")
+	return b.answer(v, "/consent", "decision", "allow").code(f.t, testRedirect)
+}
 
 // onDisk is a fixture on the store that Caddy has.
 func onDisk(b *testing.B) *fixture {
 	b.Helper()
 	c := newClock()
 	st := caddystore.New(&certmagic.FileStorage{Path: b.TempDir()}, "mcp_gateway", c.now)
-	return newFixtureOn(b, c, st, func(c *Config) { c.RegisterPerMinute = -1 })
+	return newFixtureOn(b, c, st, func(c *Config) {
+		c.RegisterPerMinute = -1
+		c.Providers = []identity.Provider{everybody{}}
+		c.Static = append(c.Static, StaticClient{ID: "reader", Secret: "secret", Introspect: []string{"*"}})
+	})
 }
 
 func BenchmarkAuthenticate(b *testing.B) {
@@ -79,42 +107,116 @@ func BenchmarkAuthenticate(b *testing.B) {
 	run("garbage-forged", func() string { return forged }, false)
 }
 
+// measure runs an operation alone, and 64 times at once, and reports the time on the CPU besides that on the clock. start makes what
+// one round needs: operation i of n, done by one of so many workers.
+func measure(b *testing.B, start func(b *testing.B, n, workers int) func(worker, i int)) {
+	for _, workers := range []int{1, 64} {
+		b.Run(strconv.Itoa(workers)+"-at-once", func(b *testing.B) {
+			operate := start(b, b.N, workers)
+			var next atomic.Int64
+			var busy sync.WaitGroup
+			before := cpuTime()
+			b.ResetTimer()
+			for worker := range workers {
+				busy.Go(func() {
+					for i := int(next.Add(1)) - 1; i < b.N; i = int(next.Add(1)) - 1 {
+						operate(worker, i)
+					}
+				})
+			}
+			busy.Wait()
+			b.StopTimer()
+			b.ReportMetric(float64((cpuTime()-before).Microseconds())/float64(b.N), "cpu-µs/op")
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "op/s")
+		})
+	}
+}
+
 // BenchmarkRegister is one registration, on disk.
 func BenchmarkRegister(b *testing.B) {
-	f := onDisk(b)
-	for b.Loop() {
-		f.register(testRedirect)
-	}
+	measure(b, func(b *testing.B, _, _ int) func(int, int) {
+		f := onDisk(b)
+		return func(int, int) { f.register(testRedirect) }
+	})
 }
 
 // BenchmarkLogin is one login from page 1 to the code, on disk, with a provider that answers at once.
 func BenchmarkLogin(b *testing.B) {
-	f := onDisk(b)
-	for b.Loop() {
-		f.browser().login(authorizeQuery("desktop", testRedirect)).code(b, testRedirect)
-	}
+	measure(b, func(b *testing.B, _, _ int) func(int, int) {
+		f := onDisk(b)
+		return func(_, i int) {
+			f.loginAs(strconv.Itoa(i))
+		}
+	})
 }
 
 // BenchmarkCodeToToken is the exchange of a code, on disk.
 func BenchmarkCodeToToken(b *testing.B) {
-	f := onDisk(b)
-	for b.Loop() {
-		b.StopTimer()
-		code := f.browser().login(authorizeQuery("desktop", testRedirect)).code(b, testRedirect)
-		b.StartTimer()
-		if res := f.post("/token", redeem("desktop", code)); res.StatusCode != http.StatusOK {
-			b.Fatal(res.Status)
+	measure(b, func(b *testing.B, n, _ int) func(int, int) {
+		f := onDisk(b)
+		codes := make([]string, n)
+		for i := range codes {
+			codes[i] = f.loginAs(strconv.Itoa(i))
 		}
-	}
+		return func(_, i int) {
+			if res := f.post("/token", redeem("desktop", codes[i])); res.StatusCode != http.StatusOK {
+				b.Error(res.Status)
+			}
+		}
+	})
 }
 
-// BenchmarkRefresh is one refresh after the other in one family, on disk.
+// BenchmarkRefresh is one refresh after the other in a family for each worker, on disk.
 func BenchmarkRefresh(b *testing.B) {
-	f := onDisk(b)
-	clientID, a := f.newTokens()
-	for b.Loop() {
-		if a = f.read(f.post("/token", refreshForm(clientID, a.Refresh))); a.Status != http.StatusOK {
-			b.Fatal(a)
+	measure(b, func(b *testing.B, _, workers int) func(int, int) {
+		f := onDisk(b)
+		families := make([]struct {
+			client string
+			answer
+		}, workers)
+		for i := range families {
+			families[i].client, families[i].answer = "desktop", f.read(f.post("/token", redeem("desktop", f.loginAs(strconv.Itoa(i)))))
 		}
-	}
+		return func(worker, _ int) {
+			family := &families[worker]
+			if family.answer = f.read(f.post("/token", refreshForm(family.client, family.Refresh))); family.Status != http.StatusOK {
+				b.Error(family.answer)
+			}
+		}
+	})
+}
+
+// BenchmarkIntrospect is a question about a token that is good, on disk.
+func BenchmarkIntrospect(b *testing.B) {
+	measure(b, func(b *testing.B, _, _ int) func(int, int) {
+		f := onDisk(b)
+		_, a := f.newTokens()
+		form := url.Values{"token": {a.Access}, "client_id": {"reader"}, "client_secret": {"secret"}}
+		return func(int, int) {
+			if res := f.post("/introspect", form); res.StatusCode != http.StatusOK || res.ContentLength < 50 {
+				b.Error(res.Status, res.ContentLength)
+			}
+		}
+	})
+}
+
+// BenchmarkRefusal is a call with a forged token, challenge included.
+func BenchmarkRefusal(b *testing.B) {
+	measure(b, func(b *testing.B, _, _ int) func(int, int) {
+		f := onDisk(b)
+		_, a := f.newTokens()
+		head, _, _ := strings.Cut(a.Access, ".")
+		_, rest, _ := strings.Cut(a.Access[len(head)+1:], ".")
+		forged := strings.TrimSuffix(a.Access, rest) + strings.Repeat("A", 86)
+		res := Resource{URL: testResource, Server: "github", Mount: "/github"}
+		return func(int, int) {
+			r := httptest.NewRequest(http.MethodPost, testResource, nil)
+			r.Header.Set("Authorization", "Bearer "+forged)
+			_, err := f.server.Authenticate(b.Context(), r, res)
+			w := httptest.NewRecorder()
+			if f.server.Challenge(w, r, res, err); w.Code != http.StatusUnauthorized {
+				b.Error(w.Code, err)
+			}
+		}
+	})
 }

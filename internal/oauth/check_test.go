@@ -233,6 +233,30 @@ func TestTheHotPathLeavesTheStoreAlone(t *testing.T) {
 	}
 }
 
+// Calls under any kind of token go on with a store that fails at everything, until what they stand for has to be read again.
+func TestCallsNeedNoStore(t *testing.T) {
+	f := newFixture(t, withPersonalTokens)
+	_, a := f.newTokens()
+	personal, _, _ := f.makeToken()
+	tokens := []string{a.Access, personal, f.machineToken()}
+	for _, token := range tokens {
+		if _, err := f.call(token, testResource); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.server.cfg.Store = brokenStore{}
+	for range 100 {
+		for _, token := range tokens {
+			if _, err := f.call(token, testResource); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := f.call(flip(token), testResource); !errors.Is(err, ErrInvalidToken) {
+				t.Fatalf("a token that was changed: %v", err)
+			}
+		}
+	}
+}
+
 // A revocation bites at once where it was made, and within five seconds elsewhere, also if the calls never pause.
 func TestRevocationBites(t *testing.T) {
 	f := newFixture(t, nil)

@@ -16,8 +16,10 @@ import (
 // listed and not there is left out and forgotten in time.
 const (
 	kindPerson = "person"
-	// maxPersonGrants is how many grants a person can have. Beyond them, the one that was unused for longest ends.
+	// maxPersonGrants is how many grants a person can have. Where more are wanted, some that were unused for longest end: several at a
+	// time, since finding them means reading them all.
 	maxPersonGrants = 200
+	endedAtATime    = 10
 )
 
 // personRecord is what is kept of a person.
@@ -37,10 +39,9 @@ var errFull = errors.New("oauth: the person has too many grants")
 // enlist adds a grant to a person's list until a time, and makes room for it where that is needed.
 func (s *Server) enlist(ctx context.Context, p *identity.Person, id string, until time.Time) error {
 	for {
-		var others []listedGrant
 		err := s.changeList(ctx, p, func(list []listedGrant) ([]listedGrant, error) {
 			list = slices.DeleteFunc(list, func(e listedGrant) bool { return e.ID == id })
-			if others = list; len(list) >= maxPersonGrants {
+			if len(list) >= maxPersonGrants {
 				return nil, errFull
 			}
 			return append(list, listedGrant{id, until.UTC()}), nil
@@ -48,16 +49,36 @@ func (s *Server) enlist(ctx context.Context, p *identity.Person, id string, unti
 		if !errors.Is(err, errFull) {
 			return err
 		}
-		gone, err := s.endUnused(ctx, others)
-		if err == nil {
-			err = s.changeList(ctx, p, func(list []listedGrant) ([]listedGrant, error) {
-				return slices.DeleteFunc(list, func(e listedGrant) bool { return slices.Contains(gone, e.ID) }), nil
-			})
-		}
-		if err != nil {
-			return err
+		call := s.rooms.start(subjectID(p), func() (struct{}, error) { return struct{}{}, s.makeRoom(context.WithoutCancel(ctx), p) })
+		select {
+		case <-call.done:
+			if call.err != nil {
+				return call.err
+			}
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 	}
+}
+
+// makeRoom takes grants off a person's list that are there no more, or ends some.
+func (s *Server) makeRoom(ctx context.Context, p *identity.Person) error {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	value, err := s.cfg.Store.Get(ctx, kindPerson, shortDigest(subjectID(p)))
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	gone, err := s.endUnused(ctx, decodePerson(value).Grants)
+	if err != nil {
+		return err
+	}
+	return s.changeList(ctx, p, func(list []listedGrant) ([]listedGrant, error) {
+		return slices.DeleteFunc(list, func(e listedGrant) bool { return slices.Contains(gone, e.ID) }), nil
+	})
 }
 
 // changeList changes a person's list, without what is no longer in force.
@@ -88,10 +109,9 @@ func decodePerson(value []byte) personRecord {
 	return rec
 }
 
-// endUnused returns those of the grants that are there no more. If they all are, it ends the one that was unused for longest.
+// endUnused returns those of the grants that are there no more. If there are as many as there may be, it ends some.
 func (s *Server) endUnused(ctx context.Context, list []listedGrant) (gone []string, err error) {
-	var oldest string
-	var unused *grantRecord
+	var alive []personGrant
 	for _, e := range list {
 		g, err := s.loadGrant(ctx, e.ID)
 		switch {
@@ -99,21 +119,25 @@ func (s *Server) endUnused(ctx context.Context, list []listedGrant) (gone []stri
 			gone = append(gone, e.ID)
 		case err != nil:
 			return nil, err
-		case unused == nil || g.LastUsed.Before(unused.LastUsed):
-			oldest, unused = e.ID, g
+		default:
+			alive = append(alive, personGrant{e.ID, g})
 		}
 	}
-	if len(gone) > 0 || unused == nil {
+	if len(alive) < maxPersonGrants {
 		return gone, nil
 	}
-	if err := s.Revoke(ctx, oldest); err != nil {
-		return nil, err
+	slices.SortStableFunc(alive, func(a, b personGrant) int { return a.LastUsed.Compare(b.LastUsed) })
+	for _, g := range alive[:endedAtATime] {
+		if err := s.Revoke(ctx, g.id); err != nil {
+			return nil, err
+		}
+		s.record(&event{
+			name: "revoke", decision: decisionAllow, reason: "The person has too many grants, and this one was unused for longest.", clientID: g.Client,
+			clientName: g.ClientName, grantID: g.id, resource: g.Resource,
+		})
+		gone = append(gone, g.id)
 	}
-	s.record(&event{
-		name: "revoke", decision: decisionAllow, reason: "The person has too many grants, and this one was unused for longest.", clientID: unused.Client,
-		clientName: unused.ClientName, grantID: oldest, resource: unused.Resource,
-	})
-	return []string{oldest}, nil
+	return gone, nil
 }
 
 // personGrant is a grant of somebody.

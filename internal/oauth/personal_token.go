@@ -85,8 +85,13 @@ func (s *Server) describePersonal(page *pages.Tokens, sess *personSession, grant
 		page.Spent = false
 		return
 	}
-	for _, res := range s.cfg.Resources() {
-		page.Servers = append(page.Servers, pages.Choice{Value: canonical(res).URL, Label: res.Server})
+	all := s.cfg.Resources()
+	for i, res := range all {
+		choice := pages.Choice{Value: canonical(res).URL, Label: res.Server}
+		if slices.ContainsFunc(slices.Delete(slices.Clone(all), i, i+1), func(other Resource) bool { return other.Server == res.Server }) {
+			choice.Label += " (" + res.Mount + ")"
+		}
+		page.Servers = append(page.Servers, choice)
 	}
 	page.Days = s.personalDays()
 }

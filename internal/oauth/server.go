@@ -35,6 +35,7 @@ type Server struct {
 	cache      *cache
 	reads      flights[*grantState]
 	asks       flights[*grantRecord]
+	rooms      flights[struct{}]
 	accepting  *accepting
 	directory  directory
 	askWait    time.Duration
@@ -187,6 +188,7 @@ func (s *Server) Sweep(ctx context.Context) error {
 func (s *Server) Close() {
 	s.reads.wait()
 	s.asks.wait()
+	s.rooms.wait()
 	s.accepting.checks.wait()
 	s.directory.calls.wait()
 }
