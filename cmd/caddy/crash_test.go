@@ -151,7 +151,13 @@ func checkTokens(t *testing.T, g *gateway, i int, l *login) {
 // initialize says hello with a token and returns the status of the answer.
 func initialize(t *testing.T, g *gateway, token string) int {
 	t.Helper()
-	response := post(t, g, token, `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"test","version":"1"}}}`)
+	return initializeAt(t, g.origin+"/mcp", token)
+}
+
+// initializeAt is initialize at any endpoint.
+func initializeAt(t *testing.T, endpoint, token string) int {
+	t.Helper()
+	response := postTo(t, endpoint, token, `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"test","version":"1"}}}`)
 	defer response.Body.Close()
 	return response.StatusCode
 }
@@ -159,7 +165,13 @@ func initialize(t *testing.T, g *gateway, token string) int {
 // post sends one message to the gateway's mount.
 func post(t *testing.T, g *gateway, token, body string) *http.Response {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, g.origin+"/mcp", strings.NewReader(body))
+	return postTo(t, g.origin+"/mcp", token, body)
+}
+
+// postTo sends one message to an endpoint.
+func postTo(t *testing.T, endpoint, token, body string) *http.Response {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, endpoint, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}

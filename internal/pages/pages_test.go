@@ -292,7 +292,7 @@ func TestFormsOfConnections(t *testing.T) {
 		}
 	}
 	made := drawPage(t, p, find(t, "connections-made"))
-	if i := slices.IndexFunc(made.all("input"), func(n *html.Node) bool { return attr(n, "id") == "made" }); i < 0 || !strings.HasPrefix(attr(made.all("input")[i], "value"), "mcpgw_pat_") {
+	if i := slices.IndexFunc(made.all("code"), func(n *html.Node) bool { return attr(n, "class") == "token" }); i < 0 || words(made.all("code")[i]) != "mcpgw_pat_"+strings.Repeat("Ab3-", 30) {
 		t.Error("the new token is not there")
 	}
 }

@@ -29,6 +29,11 @@ try {
   await page.goto(task.url);
   for (let step = 1; step <= 12 && !page.url().startsWith(task.until); step++) {
     const picture = `${task.pictures}-${step}.png`;
+    const press = task.presses && page.locator(task.presses[step - 1] ?? "nothing").first();
+    if (press && (await press.count()) && !(await press.isVisible())) {
+      const folded = page.locator("details:not([open]) > summary");
+      while (await folded.count()) await folded.first().click();
+    }
     for (const [name, value] of Object.entries(task.answers)) {
       const field = page.locator(`input[name="${name}"]:not([type=hidden]):not([type=submit])`);
       if (await field.count()) await field.first().fill(value);
@@ -39,12 +44,12 @@ try {
       ...(await page.evaluate(() => ({
         language: document.documentElement.lang,
         overflow: document.documentElement.scrollWidth - window.innerWidth,
-        unlabelled: [...document.querySelectorAll("input:not([type=hidden])")].filter((i) => !i.labels.length && !i.ariaLabel).map((i) => i.name),
+        unlabelled: [...document.querySelectorAll("input:not([type=hidden]), select")].filter((i) => !i.labels.length && !i.ariaLabel).map((i) => i.name),
       }))),
     });
     const wanted = task.answers.decision;
-    let button = page.locator(`button[name="decision"][value="${wanted}"]`);
-    if (!(await button.count())) button = page.locator("form button, form input[type=submit]");
+    let button = press ?? page.locator(`button[name="decision"][value="${wanted}"]`);
+    if (!press && !(await button.count())) button = page.locator("form button, form input[type=submit]");
     if (!(await button.count())) break;
     await Promise.all([page.waitForEvent("framenavigated"), button.first().click()]);
     await page.waitForLoadState();
