@@ -154,9 +154,11 @@ func FuzzForms(f *testing.F) {
 	f.Add("/consent", "decision=allow&provider=hosted", "", true)
 	f.Add("/signin", "username=alice&password=secret", "", true)
 	f.Add("/callback", "state=x&code=y", "a=b", false)
+	f.Add("/consent", "decision=allow&also=x&also=<b>", "", true)
+	f.Add("/connections", "action=make&name=<b>&resource=x&days=9999999999", "__Host-mcp_person=x", true)
 	f.Add("/consent", "tx=0123456789", "__Host-mcp_tx_0123456789=x", false)
 	fx := newFixture(f, nil)
-	paths := map[string]bool{"/consent": true, "/signin": true, "/callback": true}
+	paths := map[string]bool{"/consent": true, "/signin": true, "/callback": true, "/connections": true}
 	f.Fuzz(func(t *testing.T, path, form, cookie string, post bool) {
 		fx := fx.in(t)
 		if !paths[path] {
