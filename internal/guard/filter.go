@@ -265,9 +265,7 @@ func (f *filter) object(member func(name []byte) error) error {
 		if !ok {
 			return errJSON
 		}
-		if string(name) == "__proto__" || hasControl(name) {
-			// Readers in JavaScript that copy members set the prototype by it, and with it members that
-			// aren't there; those in C take the name for what stands before a NUL.
+		if isStrange(name) {
 			return fault("a member that some take for others")
 		}
 		if err := member(name); err != nil {
@@ -290,6 +288,10 @@ func (f *filter) value() (raw []byte, start int, err error) {
 	}
 	return s.slice(start, s.pos()), start, nil
 }
+
+// isStrange reports whether a member's name is another to some readers: those in JavaScript that copy members set the
+// prototype by __proto__, and with it members that aren't there; those in C take a name for what stands before a NUL.
+func isStrange(name []byte) bool { return string(name) == "__proto__" || hasControl(name) }
 
 // release gives f back, without the caller it filtered for and without memory that
 // one large message had needed.

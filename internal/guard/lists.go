@@ -151,7 +151,7 @@ func (f *filter) entry(kind policy.Kind) (name []byte, shown bool, err error) {
 				continue
 			}
 		} else if !usual {
-			if _, variant := id.names.Match(member); variant {
+			if _, variant := id.names.Match(member); variant || isStrange(member) {
 				sound = false
 			}
 		}

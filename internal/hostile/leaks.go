@@ -125,6 +125,10 @@ var Leaks = []Leak{
 
 	// Entries that some take for another.
 	{Name: "a name with an underscore", Message: tools(`{"name":"shown_a","na_me":"hidden_vault"},` + shownTool), Shown: shownTool},
+	{Name: "a name with a NUL behind its member", Message: tools(`{"name":"shown_a","name\u0000":"hidden_vault"},` + shownTool), Shown: shownTool},
+	{Name: "a name with a NUL and more behind its member", Message: tools(`{"name\u0000x":"hidden_vault","name":"shown_a"},` + shownTool), Shown: shownTool},
+	{Name: "a member that some drop a character of", Message: result(`"resourceTemplates":[{"uriTemplate":"docs://shown/{b}","uri\u007fTemplate":"docs://hidden_vault/{a}"},{"uriTemplate":"docs://shown/{a}"}]`), Shown: "docs://shown/{a}"},
+	{Name: "an entry that becomes a prototype", Message: tools(`{"name":"shown_a","__proto__":{"title":"hidden_vault"}},` + shownTool), Shown: shownTool},
 	{Name: "a uri in capitals beside it", Message: result(`"resources":[{"uri":"docs://shown/b","URI":"docs://hidden_vault/a"},{"uri":"docs://shown/a"}]`), Shown: "docs://shown/a"},
 	{Name: "a uri with a dotless i", Message: result(`"resources":[{"uri":"docs://shown/b","urı":"docs://hidden_vault/a"},{"uri":"docs://shown/a"}]`), Shown: "docs://shown/a"},
 	{Name: "a uri with dot segments", Message: result(`"resources":[{"uri":"docs://shown/../hidden_vault/a"},{"uri":"docs://shown/a"}]`), Shown: "docs://shown/a"},
