@@ -239,3 +239,15 @@ func TestRolesThatTokensDoNotCarryAreLookedUp(t *testing.T) {
 		t.Errorf("a machine: %v", err)
 	}
 }
+
+// A personal access token of ours is opaque, too, and nobody else's business.
+func TestPersonalTokensAreNotShownToOtherIssuers(t *testing.T) {
+	f := newFixture(t, nil)
+	e := f.elsewhere()
+	if _, err := f.callAt(personalPrefix+"made-up", testResource, e.accepted(true, nil)); !errors.Is(err, ErrInvalidToken) {
+		t.Error(err)
+	}
+	if n := e.questions(); n != 0 {
+		t.Errorf("the issuer was asked %d times", n)
+	}
+}
