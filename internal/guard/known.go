@@ -130,7 +130,7 @@ func (t *knownTable) places(sum uint64) [2]uint32 {
 
 // learn remembers an entry that find did not find, if it came before. name is what it
 // is named by, and empty if it may not be shown.
-func (k *known) learn(sum uint64, kind policy.Kind, raw, name []byte, tool *catalog.Tool) {
+func (k *known) learn(sum uint64, kind policy.Kind, raw []byte, name string, tool *catalog.Tool) {
 	if len(raw) > knownMost {
 		return
 	}
@@ -142,7 +142,7 @@ func (k *known) learn(sum uint64, kind policy.Kind, raw, name []byte, tool *cata
 	if !t.again(&t.slots[t.places(sum)[digest&1]], digest) { // either, so that two that begin alike are not in each other's way
 		return
 	}
-	e := &knownEntry{sum: sum, kind: kind, raw: bytes.Clone(raw), name: string(name), tool: tool}
+	e := &knownEntry{sum: sum, kind: kind, raw: bytes.Clone(raw), name: name, tool: tool}
 	if t.space.Load()+e.size() > knownSpace || t.count.Load() > int64(len(t.slots)/2) && len(t.slots) < knownSlots {
 		t = k.larger(t)
 	}

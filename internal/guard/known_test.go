@@ -130,7 +130,7 @@ func TestWhatIsRememberedIsBounded(t *testing.T) {
 		copy(raw, fmt.Sprintf("%08d", i))
 		for range 2 {
 			_, sum := k.find(policy.Tool, &scanner{b: raw}, nil)
-			k.learn(sum, policy.Tool, raw, []byte("name"), nil)
+			k.learn(sum, policy.Tool, raw, "name", nil)
 		}
 		if _, space := k.remembered(); space > knownSpace {
 			t.Fatalf("%d bytes are remembered", space)
@@ -141,7 +141,7 @@ func TestWhatIsRememberedIsBounded(t *testing.T) {
 	}
 	for range 3 {
 		_, sum := k.find(policy.Tool, &scanner{b: append(raw, 'x')}, nil)
-		k.learn(sum, policy.Tool, append(raw, 'x'), nil, nil)
+		k.learn(sum, policy.Tool, append(raw, 'x'), "", nil)
 		if e, _ := k.find(policy.Tool, &scanner{b: append(raw, 'x')}, nil); e != nil && len(e.raw) > knownMost {
 			t.Error("an entry is remembered that is too large to be")
 		}
@@ -151,7 +151,7 @@ func TestWhatIsRememberedIsBounded(t *testing.T) {
 		raw := fmt.Appendf(nil, `{"name":"tool_%d"}`, i)
 		for range 2 {
 			_, sum := small.find(policy.Tool, &scanner{b: raw}, nil)
-			small.learn(sum, policy.Tool, raw, raw, nil)
+			small.learn(sum, policy.Tool, raw, string(raw), nil)
 		}
 	}
 	if n := len(small.table.Load().slots); n > knownSlots {

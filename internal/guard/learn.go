@@ -14,8 +14,8 @@ var markParam = []byte("-mcp-header")
 
 // define reads the definition of a tool that a server lists, whether the caller may see it or not. It returns nil if there
 // is nothing worth remembering: what names a user interface stands in _meta.
-func (f *filter) define(kind policy.Kind, name, entry []byte) *catalog.Tool {
-	if kind != policy.Tool || len(name) == 0 || f.names.usual&nameMeta == 0 && !bytes.Contains(entry, markParam) {
+func (f *filter) define(kind policy.Kind, name string, entry []byte) *catalog.Tool {
+	if kind != policy.Tool || name == "" || f.names.usual&nameMeta == 0 && !bytes.Contains(entry, markParam) {
 		return nil
 	}
 	return catalog.Read(entry)

@@ -94,7 +94,7 @@ func (f *filter) element(kind policy.Kind) (shown bool, err error) {
 	if err == nil && start >= f.s.base {
 		raw := f.s.slice(start, f.s.pos())
 		tool := f.define(kind, name, raw)
-		f.offer(kind, string(name), tool)
+		f.offer(kind, name, tool)
 		f.known.learn(sum, kind, raw, name, tool)
 	}
 	return shown, err
@@ -114,16 +114,16 @@ var identity = [...]struct {
 // entry reads an entry of a list and says whether it may be shown. One that some
 // reader could take for another, or that has no name at all, may not, and its name
 // is returned as none.
-func (f *filter) entry(kind policy.Kind) (name []byte, shown bool, err error) {
+func (f *filter) entry(kind policy.Kind) (name string, shown bool, err error) {
 	s := &f.s
 	if s.space() != '{' {
 		if !s.skip() {
-			return nil, false, errJSON
+			return "", false, errJSON
 		}
-		return nil, false, nil
+		return "", false, nil
 	}
 	if !s.enter('{') {
-		return nil, false, errJSON
+		return "", false, errJSON
 	}
 	id := &identity[kind]
 	f.names.clear()
@@ -131,14 +131,14 @@ func (f *filter) entry(kind policy.Kind) (name []byte, shown bool, err error) {
 	for first := true; ; first = false {
 		more, ok := s.next('}', first)
 		if !ok {
-			return nil, false, errJSON
+			return "", false, errJSON
 		}
 		if !more {
 			break
 		}
 		member, ok := s.key(&f.scratch)
 		if !ok {
-			return nil, false, errJSON
+			return "", false, errJSON
 		}
 		usual, again := f.names.note(member)
 		sound = sound && !again
@@ -146,7 +146,7 @@ func (f *filter) entry(kind policy.Kind) (name []byte, shown bool, err error) {
 			if s.space() != '"' {
 				sound = false
 			} else if named = f.nameText(); !named {
-				return nil, false, errJSON
+				return "", false, errJSON
 			} else {
 				continue
 			}
@@ -156,13 +156,14 @@ func (f *filter) entry(kind policy.Kind) (name []byte, shown bool, err error) {
 			}
 		}
 		if !s.skip() {
-			return nil, false, errJSON
+			return "", false, errJSON
 		}
 	}
 	if !sound || !named || len(f.name) == 0 || hasControl(f.name) {
-		return nil, false, nil
+		return "", false, nil
 	}
-	return f.name, f.allows(kind, string(f.name)) || f.hide(), nil
+	name = string(f.name)
+	return name, f.allows(kind, name) || f.hide(), nil
 }
 
 // nameText consumes a string into f.name, unescaped.
