@@ -13,6 +13,9 @@ const (
 	// maxEntry bounds an entry of a list, with the white space before it. Of a message
 	// that goes on as it comes, nothing larger is held.
 	maxEntry = 1 << 20
+	// takeLeast is how much goes on at once, but for the end: a chunk costs more than
+	// its bytes.
+	takeLeast = 64 << 10
 )
 
 // errStopped ends the reading of a message of which no more is wanted.
@@ -44,7 +47,7 @@ type flow struct {
 	divisible bool // a result is being read
 	inEntry   bool
 	began     bool // some of the message went on, or is about to
-	ready     bool // what goes on was not taken yet
+	taken     bool // what can go on did
 	shut      bool // nothing more goes on before all of the message was seen
 
 	pieces    func() (struct{}, bool)
@@ -85,7 +88,7 @@ func (w *flow) write(p []byte) error {
 	if w.done {
 		return w.err
 	}
-	if w.ready = len(p) > 0; w.ready {
+	if len(p) > 0 {
 		w.piece = p
 		w.pieces()
 	}
@@ -95,12 +98,13 @@ func (w *flow) write(p []byte) error {
 	return w.err
 }
 
-// take returns what can go on, which is valid until the next piece is written.
+// take returns what can go on, which is valid until the next piece is written, if it
+// is worth sending.
 func (w *flow) take() []byte {
-	if !w.began || w.shut || !w.ready {
+	if !w.began || w.shut || w.taken || len(w.f.out) < min(w.hold, takeLeast) {
 		return nil
 	}
-	w.ready = false
+	w.taken = true
 	return w.f.out
 }
 
@@ -171,8 +175,8 @@ func (w *flow) more(s *scanner) bool {
 			w.fail = errStopped
 			return false
 		}
-		if w.began && !w.shut {
-			f.out = f.out[:0] // it was taken
+		if w.taken {
+			f.out, w.taken = f.out[:0], false
 		}
 	}
 	more := len(w.piece) > 0
