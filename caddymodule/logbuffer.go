@@ -20,6 +20,9 @@ const (
 
 	// gatherSize is how much is gathered before it is written at once, in bytes.
 	gatherSize = 64 << 10
+
+	// gatherMost is how much is gathered while what came before is still being written, before requests have to wait.
+	gatherMost = 1 << 20
 )
 
 // LogBuffer is a writer for Caddy's logs that gathers entries for at most a tenth of a second, or 64 KiB, and hands them to
@@ -100,7 +103,8 @@ type gatherer struct {
 
 	mu      sync.Mutex
 	entries []byte
-	waiting bool // a flush is under way
+	waiting bool // a flush is to come
+	busy    bool // the inner writer is being written to
 	closed  bool
 	err     error // of a flush that nobody has been told of
 }
@@ -108,7 +112,11 @@ type gatherer struct {
 // Write takes one entry. An error may be that of entries before it.
 func (g *gatherer) Write(entry []byte) (int, error) {
 	g.mu.Lock()
-	if len(g.entries) > 0 && len(g.entries)+len(entry) > gatherSize {
+	most := gatherSize
+	if g.busy {
+		most = gatherMost
+	}
+	if len(g.entries) > 0 && len(g.entries)+len(entry) > most {
 		g.mu.Unlock()
 		_ = g.Sync() // its error is kept for below
 		g.mu.Lock()
@@ -133,17 +141,18 @@ func (g *gatherer) Sync() error {
 	defer g.writing.Unlock()
 	g.mu.Lock()
 	entries := g.entries
-	g.entries, g.waiting = g.spare[:0], false
+	g.entries, g.waiting, g.busy = g.spare[:0], false, true
 	g.mu.Unlock()
 	g.spare = entries[:0]
-	if len(entries) == 0 {
-		return nil
+	var err error
+	if len(entries) > 0 {
+		_, err = g.inner.Write(entries)
 	}
-	_, err := g.inner.Write(entries)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.busy = false
 	if err != nil {
-		g.mu.Lock()
 		g.err = err
-		g.mu.Unlock()
 	}
 	return err
 }

@@ -90,6 +90,37 @@ func TestNoMoreIsGatheredThanFits(t *testing.T) {
 	})
 }
 
+// TestAWriteUnderWayKeepsNobodyWaiting holds that requests go on while a slow disk writes.
+func TestAWriteUnderWayKeepsNobodyWaiting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		to := &slow{ready: make(chan struct{})}
+		g := &gatherer{inner: to}
+		put(t, g, "a")
+		time.Sleep(gatherTime)
+		synctest.Wait() // it is being written
+		kib := strings.Repeat("k", 1<<10)
+		for range gatherMost >> 10 {
+			put(t, g, kib)
+		}
+		close(to.ready)
+		put(t, g, kib) // has to wait, and no longer than that
+		if err := g.Close(); err != nil || len(strings.Join(to.writes, "")) != 1+gatherMost+len(kib) {
+			t.Error(err, "something is missing")
+		}
+	})
+}
+
+// slow is a sheet that is written to only when it may be.
+type slow struct {
+	sheet
+	ready chan struct{}
+}
+
+func (s *slow) Write(p []byte) (int, error) {
+	<-s.ready
+	return s.sheet.Write(p)
+}
+
 func TestNothingIsLostWhenALogIsClosed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		to := new(sheet)
