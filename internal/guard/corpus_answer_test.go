@@ -18,7 +18,6 @@ type way struct {
 	name   string
 	only   func(rev string) bool // nil: in every revision
 	method string
-	target string
 	header map[string]string
 	body   func(rev string) (method, body string) // of a POST
 	write  func(message string) (kind, text string)

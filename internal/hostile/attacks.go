@@ -153,7 +153,6 @@ const (
 )
 
 func notModern(rev string) bool   { return rev != Modern }
-func onlyModern(rev string) bool  { return rev == Modern }
 func callOnly(method string) bool { return method == "tools/call" }
 func nameOnly(method string) bool { return method == "tools/call" || method == "prompts/get" }
 func uriOnly(method string) bool  { return strings.HasPrefix(method, "resources/") }
