@@ -104,6 +104,8 @@ type App struct {
 	shared     *runtime // nil until provisioned
 	key        string   // of shared
 
+	documentsKey string // of the documents' cache; "" if there is none
+
 	written written // where things stand in the Caddyfile, if that is known
 
 	storeConfig string // StoreRaw, which loading the module clears
@@ -155,7 +157,7 @@ func (app *App) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	documents, err := app.Clients.MetadataDocuments.documents()
+	documents, err := app.joinDocuments()
 	if err != nil {
 		return err
 	}

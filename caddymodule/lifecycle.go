@@ -136,9 +136,10 @@ func (app *App) leave() {
 
 // Cleanup gives back what Provision took. It also runs after a Provision that failed half way.
 func (app *App) Cleanup() error {
+	err := app.partDocuments()
 	if app.shared == nil {
-		return nil
+		return err
 	}
 	app.leave()
-	return app.part()
+	return errors.Join(err, app.part())
 }

@@ -4,7 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
+	"time"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/fetch"
@@ -25,23 +28,63 @@ type MetadataDocuments struct {
 	PrivateAddresses []string `json:"private_addresses,omitempty"`
 }
 
-// documents returns what the authorization server has to know of them; nil if they are off.
-func (m *MetadataDocuments) documents() (*oauth.Documents, error) {
+// documentCaches hold the documents that have been fetched, by the private addresses they may be fetched from. They outlive reloads.
+var documentCaches = caddy.NewUsagePool()
+
+// pooledDocuments is a cache in the pool.
+type pooledDocuments struct{ *oauth.DocumentCache }
+
+// Destruct implements caddy.Destructor. There is nothing to close.
+func (pooledDocuments) Destruct() error { return nil }
+
+// joinDocuments takes part in what is known of clients' metadata documents, and returns what the authorization server has to know; nil
+// if they are off.
+func (app *App) joinDocuments() (*oauth.Documents, error) {
+	m := app.Clients.MetadataDocuments
 	if m == nil {
 		m = new(MetadataDocuments)
 	}
 	if err := m.check(); err != nil || m.Disabled {
 		return nil, err
 	}
-	var private []netip.Prefix
+	private, err := m.private()
+	if err != nil {
+		return nil, err
+	}
+	// What could once be fetched from a private address must not be known any more where that is no longer allowed.
+	key := fmt.Sprint(private)
+	pooled, _, err := documentCaches.LoadOrNew(key, func() (caddy.Destructor, error) {
+		return pooledDocuments{oauth.NewDocumentCache(fetch.NewClient(fetch.Options{Private: private}), time.Now)}, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	app.documentsKey = key
+	return &oauth.Documents{Cache: pooled.(pooledDocuments).DocumentCache, Allow: m.Allow}, nil
+}
+
+// partDocuments gives up the place that joinDocuments took.
+func (app *App) partDocuments() error {
+	if app.documentsKey == "" {
+		return nil
+	}
+	_, err := documentCaches.Delete(app.documentsKey)
+	app.documentsKey = ""
+	return err
+}
+
+// private returns the private networks, each once and in order.
+func (m *MetadataDocuments) private() ([]netip.Prefix, error) {
+	var networks []netip.Prefix
 	for _, text := range m.PrivateAddresses {
 		network, err := parseNetwork(text)
 		if err != nil {
 			return nil, err
 		}
-		private = append(private, network)
+		networks = append(networks, network.Masked())
 	}
-	return &oauth.Documents{Client: fetch.NewClient(fetch.Options{Private: private}), Allow: m.Allow}, nil
+	slices.SortFunc(networks, netip.Prefix.Compare)
+	return slices.Compact(networks), nil
 }
 
 // check says what is wrong with the settings.
@@ -54,12 +97,8 @@ func (m *MetadataDocuments) check() error {
 			return fmt.Errorf("metadata_documents: allow %s: %w", domain, err)
 		}
 	}
-	for _, text := range m.PrivateAddresses {
-		if _, err := parseNetwork(text); err != nil {
-			return err
-		}
-	}
-	return nil
+	_, err := m.private()
+	return err
 }
 
 // parseNetwork reads an address, or a network in the form of RFC 4632.
@@ -103,5 +142,8 @@ func (m *MetadataDocuments) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-// Interface guard.
-var _ caddyfile.Unmarshaler = (*MetadataDocuments)(nil)
+// Interface guards.
+var (
+	_ caddyfile.Unmarshaler = (*MetadataDocuments)(nil)
+	_ caddy.Destructor      = pooledDocuments{}
+)

@@ -61,7 +61,7 @@ func (s *Server) Authenticate(ctx context.Context, r *http.Request, res Resource
 	if err != nil {
 		return nil, err
 	}
-	if len(res.Accepts) > 0 && !isPersonal(token) && s.cache.token(token) == nil {
+	if len(res.Accepts) > 0 && s.cache.token(token) == nil {
 		if access, elsewhere, err := s.acceptForeign(ctx, r, token, res); elsewhere {
 			return access, err
 		}

@@ -23,8 +23,8 @@ const maxDocument = 16 << 10
 // Documents says which clients may describe themselves by a client ID metadata document: their client_id is the https URL of it
 // (draft-ietf-oauth-client-id-metadata-document, below called the draft).
 type Documents struct {
-	// Client fetches them.
-	Client *fetch.Client
+	// Cache gets and keeps them.
+	Cache *DocumentCache
 	// Allow are the domains that documents may be at: a name, or a star for any name below one, such as *.example.com. Empty
 	// means all.
 	Allow []string
@@ -39,13 +39,28 @@ func CheckDomain(pattern string) error {
 	return nil
 }
 
-// documents finds clients by their metadata documents.
-type documents struct {
-	allow   []string
-	limits  *documentLimits
+// DocumentCache keeps metadata documents, and the keys that they say are elsewhere. A Server that takes the place of another, with a
+// new configuration, can be given the cache of the old one: then nobody has to sign in anew because a client's site is down just then.
+// What a document says does not depend on any configuration, and whether it is allowed is asked each time. It is safe for concurrent use.
+type DocumentCache struct {
 	clients *fetch.Cache[*client]
 	keys    *fetch.Cache[clientKeySet]
-	now     func() time.Time
+}
+
+// NewDocumentCache makes an empty one of what from may fetch. now is the clock.
+func NewDocumentCache(from *fetch.Client, now func() time.Time) *DocumentCache {
+	return &DocumentCache{
+		clients: fetch.NewCache(from, maxDocument, parseDocument, now),
+		keys:    fetch.NewCache(from, maxKeySet, parseKeys, now),
+	}
+}
+
+// documents finds clients by their metadata documents.
+type documents struct {
+	*DocumentCache
+	allow  []string
+	limits *documentLimits
+	now    func() time.Time
 }
 
 // newDocuments makes what cfg asks for; nil if it asks for none.
@@ -58,11 +73,7 @@ func newDocuments(cfg *Config) (*documents, error) {
 			return nil, errors.New("oauth: domain " + pattern + " of metadata documents: " + err.Error())
 		}
 	}
-	return &documents{
-		allow: cfg.Documents.Allow, limits: newDocumentLimits(), now: cfg.Now,
-		clients: fetch.NewCache(cfg.Documents.Client, maxDocument, parseDocument, cfg.Now),
-		keys:    fetch.NewCache(cfg.Documents.Client, maxKeySet, parseKeys, cfg.Now),
-	}, nil
+	return &documents{cfg.Documents.Cache, cfg.Documents.Allow, newDocumentLimits(), cfg.Now}, nil
 }
 
 // documentURL parses a client_id that may be the address of a metadata document (section 3 of the draft): an address that documents

@@ -92,7 +92,7 @@ func newDocumentFixture(t testing.TB, v *vendor, change func(*Config)) *fixture 
 	t.Helper()
 	private := []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 	return newFixture(t, func(c *Config) {
-		c.Documents = &Documents{Client: fetch.NewClient(fetch.Options{Private: private, Roots: v.Roots})}
+		c.Documents = &Documents{Cache: NewDocumentCache(fetch.NewClient(fetch.Options{Private: private, Roots: v.Roots}), c.Now)}
 		if change != nil {
 			change(c)
 		}
@@ -178,5 +178,5 @@ func proving(form url.Values, assertion string) url.Values {
 
 // publicOnly takes documents of the public internet alone.
 func publicOnly(v *vendor) *Documents {
-	return &Documents{Client: fetch.NewClient(fetch.Options{Roots: v.Roots})}
+	return &Documents{Cache: NewDocumentCache(fetch.NewClient(fetch.Options{Roots: v.Roots}), time.Now)}
 }
