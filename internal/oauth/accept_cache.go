@@ -45,6 +45,9 @@ type acceptedToken struct {
 type acceptedState struct {
 	at     time.Time
 	access *Access
+	// err is why a token that was good is so no more; access is what it was then. That is known for some seconds, so that whoever still
+	// comes with it, as streams do that it opened, is no reason to ask its issuer again, nor counts as one who makes tokens up.
+	err error
 }
 
 // newAccepting makes an empty one.
@@ -111,17 +114,6 @@ func (a *accepting) put(t *acceptedToken, now time.Time) {
 		}
 	}
 	shard.m[h] = t
-}
-
-// forget drops a token that is good no more.
-func (a *accepting) forget(t *acceptedToken) {
-	h := a.hash(t.token, t.resource)
-	shard := &a.shards[h%cacheShards]
-	shard.Lock()
-	defer shard.Unlock()
-	if shard.m[h] == t {
-		delete(shard.m, h)
-	}
 }
 
 // prune drops the tokens that have expired.

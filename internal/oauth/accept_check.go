@@ -78,26 +78,28 @@ func (s *Server) issuerOf(token string, res Resource) (*Accepted, error) {
 func (s *Server) recheck(ctx context.Context, t *acceptedToken, res Resource) (*Access, error) {
 	state, now := t.state.Load(), s.now()
 	if !now.Before(state.access.Expires) {
-		s.accepting.forget(t)
 		return nil, invalidToken("it has expired")
 	}
-	age := now.Sub(state.at)
-	if age >= 0 && age < t.ages.soft {
-		return state.access, nil
+	age, ages := now.Sub(state.at), t.ages
+	if state.err != nil {
+		ages = acceptedAges{grantStateReread, grantStateTTL}
+	}
+	if age >= 0 && age < ages.soft {
+		return state.outcome()
 	}
 	key := digest(t.resource + " " + t.token)
 	call := s.accepting.checks.start(key, func() (*acceptedState, error) {
-		state, err := s.check(context.WithoutCancel(ctx), t, res)
+		next, err := s.check(context.WithoutCancel(ctx), t, res)
 		switch {
 		case err == nil:
-			t.state.Store(state)
+			t.state.Store(next)
 		case errors.Is(err, ErrInvalidToken):
-			s.accepting.forget(t)
+			t.state.Store(&acceptedState{at: s.now(), access: state.access, err: err})
 		}
-		return state, err
+		return next, err
 	})
-	if age >= 0 && age < t.ages.hard {
-		return state.access, nil
+	if age >= 0 && age < ages.hard {
+		return state.outcome()
 	}
 	select {
 	case <-call.done:
@@ -108,6 +110,14 @@ func (s *Server) recheck(ctx context.Context, t *acceptedToken, res Resource) (*
 	case <-ctx.Done():
 		return nil, fmt.Errorf("%w: %w", ErrUnavailable, ctx.Err())
 	}
+}
+
+// outcome is what a call gets to hear.
+func (st *acceptedState) outcome() (*Access, error) {
+	if st.err != nil {
+		return nil, st.err
+	}
+	return st.access, nil
 }
 
 // check has the issuer look at a token, and finds out what it is worth.
@@ -123,7 +133,7 @@ func (s *Server) check(ctx context.Context, t *acceptedToken, res Resource) (*ac
 	if err != nil {
 		return nil, err
 	}
-	return &acceptedState{at, access}, nil
+	return &acceptedState{at: at, access: access}, nil
 }
 
 // asAccessError makes one of the errors of Authenticate of any.

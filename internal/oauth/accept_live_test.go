@@ -52,6 +52,7 @@ func TestOpaqueTokensAreAskedAboutForSeconds(t *testing.T) {
 		e.opaque["good"] = map[string]any{"active": true, "sub": "user_1", "aud": testResource}
 		e.down = true
 	})
+	f.clock.advance(grantStateTTL)
 	if _, err := f.callAt("good", testResource, a); !errors.Is(err, ErrUnavailable) || errors.Is(err, ErrInvalidToken) {
 		t.Errorf("while it is down: %v", err)
 	}
@@ -83,6 +84,45 @@ func TestMadeUpTokensAreAskedAboutNowAndThen(t *testing.T) {
 	f.clock.advance(uselessEvery)
 	if _, err := f.callAt(randomText(8), testResource, a); !errors.Is(err, ErrInvalidToken) {
 		t.Errorf("later: %v", err)
+	}
+}
+
+// When an issuer ends the tokens of many at once, each of them ends in time, however many calls and streams still come with them.
+func TestAttackRevokedTokensHideBehindEachOther(t *testing.T) {
+	f := newFixture(t, nil)
+	e := f.elsewhere()
+	a := e.accepted(true, nil)
+	var tokens []string
+	for range 3 * uselessBurst {
+		token := randomText(8)
+		tokens = append(tokens, token)
+		e.set(func() { e.opaque[token] = map[string]any{"active": true, "sub": "user_1", "aud": testResource} })
+		if _, err := f.callAt(token, testResource, a); err != nil {
+			t.Fatal(err)
+		}
+	}
+	e.set(func() { clear(e.opaque) })
+	for range 5 {
+		f.clock.advance(time.Second)
+		for _, token := range tokens {
+			_, _ = f.callAt(token, testResource, a)
+		}
+		f.server.accepting.checks.wait()
+	}
+	asked := e.questions()
+	for _, token := range tokens {
+		if _, err := f.callAt(token, testResource, a); !errors.Is(err, ErrInvalidToken) {
+			t.Fatalf("after five seconds: %v", err)
+		}
+	}
+	if n := e.questions() - asked; n != 0 {
+		t.Errorf("the issuer was asked %d times more", n)
+	}
+	// One that its issuer takes back what it said of comes in again.
+	e.set(func() { e.opaque[tokens[0]] = map[string]any{"active": true, "sub": "user_1", "aud": testResource} })
+	f.clock.advance(grantStateTTL)
+	if _, err := f.callAt(tokens[0], testResource, a); err != nil {
+		t.Errorf("a token that is good again: %v", err)
 	}
 }
 
@@ -140,7 +180,7 @@ func TestSignedTokensAreRemembered(t *testing.T) {
 	now := f.clock.now()
 	for range 3 * cacheShards * tokensPerShard {
 		known := &acceptedToken{token: randomText(8), resource: testResource, via: a}
-		known.state.Store(&acceptedState{now, &Access{Expires: now.Add(time.Hour)}})
+		known.state.Store(&acceptedState{at: now, access: &Access{Expires: now.Add(time.Hour)}})
 		f.server.accepting.put(known, now)
 	}
 	tokens := 0

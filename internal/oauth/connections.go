@@ -119,24 +119,34 @@ func (s *Server) endAccess(w http.ResponseWriter, r *http.Request, sealer *seal.
 	if err != nil {
 		return err
 	}
+	if id == "" {
+		if err := s.endConsents(r.Context(), p, ""); err != nil {
+			return err
+		}
+	}
 	list := s.readRemembered(r, sealer)
 	kept := len(list)
 	for _, g := range grants {
 		if id != "" && g.id != id {
 			continue
 		}
-		if err := s.cfg.Store.Delete(r.Context(), kindConsent, consentOf(p, g.Client, g.Resource)); err != nil {
-			return err
+		if id != "" && !g.Personal {
+			if err := s.endConsents(r.Context(), p, g.Client); err != nil {
+				return err
+			}
 		}
 		if err := s.Revoke(r.Context(), g.id); err != nil {
 			return err
 		}
 		if to, err := parseRedirect(g.Redirect); err == nil {
-			list, _ = without(list, shortDigest(g.Client, to.host()), shortDigest(g.Resource))
+			list = withoutClient(list, g.Client, to.host())
 		}
 		s.record((&event{
 			name: "revoke", decision: decisionAllow, reason: "The person ended it.", clientID: g.Client, clientName: g.ClientName, grantID: g.id, resource: g.Resource,
 		}).of(p))
+	}
+	if id == "" {
+		list = nil
 	}
 	if len(list) < kept {
 		s.writeRemembered(w, sealer, list)

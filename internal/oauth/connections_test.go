@@ -298,3 +298,54 @@ func (f *fixture) manyGrants(p *identity.Person, n int) (ids []string) {
 	}
 	return ids
 }
+
+// Whoever ends all access ends what no grant came of yet, too: servers that were allowed besides, and a code that is on its way.
+func TestAttackConsentThatOutlivesItsEnd(t *testing.T) {
+	for _, action := range []string{"revoke", "revoke-all"} {
+		t.Run(action, func(t *testing.T) {
+			f := newFixture(t, nil)
+			clientID := f.register(webRedirect)
+			b := f.browser()
+			page := b.authorize(authorizeQuery(clientID, webRedirect))
+			page = b.answer(page, "/consent", "decision", "allow", "provider", "local")
+			page = b.answer(page, "/signin", "username", "alice", "password", "secret")
+			if len(page.offers()) != 1 {
+				t.Fatalf("the page offers %q", page.offers())
+			}
+			a := f.read(f.post("/token", redeem(clientID, b.allowed(page).code(t, webRedirect), "redirect_uri", webRedirect)))
+			f.clock.advance(time.Second)
+			b.act(b.signIn(), action, "grant", f.grantOf(a))
+			images := authorizeQuery(clientID, webRedirect, "resource", testImages)
+			v := b.authorize(images)
+			if v.Away != nil || !strings.Contains(v.Body, `value="cancel"`) {
+				t.Fatalf("page 1 is left out: %d %v", v.Status, v.Away)
+			}
+			v = b.answer(v, "/consent", "decision", "allow", "provider", "local")
+			if v = b.answer(v, "/signin", "username", "alice", "password", "secret"); v.Away != nil {
+				t.Fatalf("page 3 is left out: %v", v.Away)
+			}
+			// What is agreed to after that counts again.
+			f.clock.advance(time.Second)
+			b.answer(v, "/consent", "decision", "allow").code(t, webRedirect)
+			if v = b.answer(b.authorize(images), "/signin", "username", "alice", "password", "secret"); v.Away == nil {
+				t.Error("consent is not remembered any more")
+			}
+		})
+	}
+}
+
+// That a person ended access is remembered of a client that proves itself with a key, too.
+func TestEndingAccessForgetsAClientWithAKey(t *testing.T) {
+	v := newVendor(t)
+	key := newClientKey(t, "a")
+	f := newDocumentFixture(t, v, nil)
+	id := v.document("/must.json", "token_endpoint_auth_method", authKey, "jwks", jwks(key))
+	b := f.browser()
+	code := b.login(authorizeQuery(id, testRedirect)).code(t, testRedirect)
+	a := f.read(f.post("/token", proving(redeem(id, code), key.assertion(t, f, id))))
+	f.clock.advance(time.Second)
+	b.act(b.signIn(), "revoke", "grant", f.grantOf(a))
+	if page := b.authorize(authorizeQuery(id, testRedirect)); !strings.Contains(page.Body, `value="cancel"`) || strings.Contains(page.Body, "password") {
+		t.Errorf("page 1 is left out: %d", page.Status)
+	}
+}

@@ -191,7 +191,7 @@ func (s *Server) consented(ctx context.Context, tx *transaction, p *identity.Per
 		return false
 	}
 	var rec consentRecord
-	return json.Unmarshal(value, &rec) == nil && rec.Abilities == s.abilitiesDigest(p, tx.Request.Resource)
+	return json.Unmarshal(value, &rec) == nil && rec.Abilities == s.abilitiesDigest(p, tx.Request.Resource) && !s.ended(ctx, p, tx.Request.Client, rec)
 }
 
 // consentID is the id of a person's answer to page 3.
