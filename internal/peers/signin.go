@@ -22,6 +22,12 @@ type SignIn struct {
 	// registers.
 	Redirect string `json:"redirect"`
 	Document string `json:"document,omitempty"`
+	// ClientAuth is how it asks, when it registers, to prove itself at the token endpoint, such as client_secret_basic; "" leaves that to
+	// the authorization server.
+	ClientAuth string `json:"clientAuth,omitempty"`
+	// Call names a tool that is called again and again until the client has refreshed its token. Optional.
+	Call      string         `json:"call,omitempty"`
+	Arguments map[string]any `json:"arguments,omitempty"`
 	// Machine is the client id of a client that acts for itself instead, at an authorization server called Issuer.
 	Machine string `json:"machine,omitempty"`
 	Issuer  string `json:"issuer,omitempty"`
@@ -34,6 +40,12 @@ type SignedIn struct {
 	Failed string   `json:"failed"` // why it could not connect
 	Tools  []string `json:"tools"`  // what it sees, sorted
 	Client string   `json:"client"` // its client id; "" for a machine
+	// ClientAuth is how the authorization server had it prove itself, if it registered.
+	ClientAuth string `json:"clientAuth"`
+	// Answers are what all its calls were answered with, each once.
+	Answers []string `json:"answers"`
+	// Opened is how often it wanted a browser.
+	Opened int `json:"opened"`
 }
 
 // TypeScriptSignIn signs a client in. open is the person's browser: it goes to an address and returns the one where that ended.

@@ -1,4 +1,4 @@
-// Signs in with a client made with one of the TypeScript SDKs and lists the tools it then sees.
+// Signs in with a client made with one of the TypeScript SDKs, lists the tools it then sees, and may call one until it has a new token.
 // Reads what to do as a line of JSON on standard input; writes the address that a browser has to open, reads the address where
 // that ended, each a line, and writes the outcome as JSON.
 import { createRequire } from "node:module";
@@ -16,10 +16,10 @@ const { createPrivateKeyJwtAuth, PrivateKeyJwtProvider } = v2 ?? load("@modelcon
 // What a program that people use has to remember of its login.
 function person() {
   const kept = {};
-  let opened;
+  const opened = [];
   const provider = {
     redirectUrl: task.redirect,
-    clientMetadata: { client_name: "registered", redirect_uris: [task.redirect] },
+    clientMetadata: { client_name: "registered", redirect_uris: [task.redirect], token_endpoint_auth_method: task.clientAuth },
     clientMetadataUrl: task.document || undefined,
     state: () => "a state",
     clientInformation: () => kept.client,
@@ -30,19 +30,19 @@ function person() {
     saveCodeVerifier: (verifier) => { kept.verifier = verifier; },
     discoveryState: () => kept.discovery,
     saveDiscoveryState: (state) => { kept.discovery = state; },
-    redirectToAuthorization: (address) => { opened = address; },
+    redirectToAuthorization: (address) => { opened.push(address); },
   };
   if (task.key) {
     provider.addClientAuthentication = createPrivateKeyJwtAuth({
       issuer: task.document, subject: task.document, privateKey: task.key, alg: task.key.alg,
     });
   }
-  return { provider, kept, opened: () => opened };
+  return { provider, kept, opened };
 }
 
 // A client that acts for itself.
 const machine = () => ({
-  provider: new PrivateKeyJwtProvider({ clientId: task.machine, privateKey: task.key, algorithm: task.key.alg, expectedIssuer: task.issuer }), kept: {},
+  provider: new PrivateKeyJwtProvider({ clientId: task.machine, privateKey: task.key, algorithm: task.key.alg, expectedIssuer: task.issuer }), kept: {}, opened: [],
 });
 
 const who = task.machine ? machine() : person();
@@ -52,10 +52,10 @@ const connect = async () => {
   return { transport, client, error: await client.connect(transport).then(() => undefined, (error) => error) };
 };
 
-const outcome = { failed: "", tools: [], client: "" };
+const outcome = { failed: "", tools: [], client: "", clientAuth: "", answers: [], opened: 0 };
 let session = await connect();
-if (session.error && who.opened?.()) {
-  console.log(String(who.opened()));
+if (session.error && who.opened.length) {
+  console.log(String(who.opened[0]));
   const answer = new URL(await line()).searchParams;
   try {
     await session.transport.finishAuth(v2 ? answer : answer.get("code"));
@@ -69,6 +69,17 @@ if (session.error) {
 } else {
   outcome.tools = (await session.client.listTools()).tools.map((tool) => tool.name).sort();
   outcome.client = who.kept.client?.client_id ?? "";
+  outcome.clientAuth = who.kept.client?.token_endpoint_auth_method ?? "";
+  const answers = new Set();
+  const first = who.kept.tokens?.access_token;
+  while (task.call && who.kept.tokens.access_token === first) {
+    const answer = await session.client.callTool({ name: task.call, arguments: task.arguments }).catch((error) => error);
+    answers.add(answer instanceof Error ? String(answer) : answer.content.map((part) => part.text).join());
+    if (answer instanceof Error) break;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  outcome.answers = [...answers];
   await session.client.close();
 }
+outcome.opened = who.opened.length;
 process.stdout.write(JSON.stringify(outcome) + "\n", () => process.exit(0));
