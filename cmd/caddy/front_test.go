@@ -65,13 +65,19 @@ func startFronted(t testing.TB, policy string, mounts map[string]string) *fronte
 // machineToken gets the client of [machineClients] a token for a resource.
 func (g *gateway) machineToken(t testing.TB, resource string) string {
 	t.Helper()
+	return g.clientToken(t, "bot", resource)
+}
+
+// clientToken is machineToken for any client that has the same secret.
+func (g *gateway) clientToken(t testing.TB, client, resource string) string {
+	t.Helper()
 	form := url.Values{"grant_type": {"client_credentials"}, "resource": {resource}}
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, g.origin+"/token", strings.NewReader(form.Encode()))
 	if err != nil {
 		t.Fatal(err)
 	}
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	request.SetBasicAuth("bot", "a-secret-of-the-bot")
+	request.SetBasicAuth(client, "a-secret-of-the-bot")
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		t.Fatal(err)

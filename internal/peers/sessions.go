@@ -19,12 +19,20 @@ type Session struct {
 	URL string `json:"url"`
 	// Revision is the protocol revision it asks for; "" has v2 find out what the server speaks.
 	Revision string `json:"revision"`
+	Token    string `json:"token"`  // the access token that it shows, if any
+	Tasks    bool   `json:"tasks"`  // v1: it runs as tasks what a server asks of it as a task
+	Resume   string `json:"resume"` // v1: the id of a session that it goes on with
+	Keep     bool   `json:"keep"`   // the session is not ended, so that another can go on with it
 	Steps    []Step `json:"steps"`
 }
 
 // Step is one thing that a client does, by the name of the SDK's method, or "told": it waits until it is told that the tools
 // changed, and has listed them. It answers the server's own requests alike
 // always: sampling with the text "sampled", elicitation with the name "n".
+//
+// A client of v1 has tasks, too: createTask calls a tool as a task, and runTask does so and waits for what comes of it;
+// getTask, getTaskResult and cancelTask are about the params' taskId, or else about the task that was created last; and
+// taskUntil and taskTold wait until that has the params' status, by asking and by being told.
 type Step struct {
 	Method string         `json:"method"`
 	Params map[string]any `json:"params,omitempty"`
@@ -34,6 +42,7 @@ type Step struct {
 // Seen is what a client saw in a session.
 type Seen struct {
 	Revision string    `json:"revision"` // what was negotiated
+	Session  string    `json:"session"`  // the session's id, if it has one
 	Failed   string    `json:"failed"`   // why it could not connect
 	Outcomes []Outcome `json:"outcomes"` // one for each step
 }
