@@ -179,8 +179,6 @@ func (r *appReader) finish(d *caddyfile.Dispenser) error {
 	switch {
 	case app.Issuer == "":
 		return d.Err("mcp_gateway needs the issuer: the public origin of this gateway, such as: issuer https://mcp.example.com")
-	case len(app.IdentitiesRaw) == 0 && len(app.Clients.Static) == 0:
-		return d.Err("mcp_gateway needs a place where people sign in, such as: identity workos { … }")
 	case app.PolicyFile == "" && app.Policy == nil:
 		return d.WrapErr(errNoPolicy)
 	}

@@ -76,6 +76,11 @@ func (c *Clients) mentions() []mention {
 	return all
 }
 
+// hasMachine reports whether there is a client that gets tokens for itself.
+func (c *Clients) hasMachine() bool {
+	return slices.ContainsFunc(c.Static, func(client StaticClient) bool { return slices.Contains(client.Grants, "client_credentials") })
+}
+
 // resolved returns the static clients with their secrets.
 func (c *Clients) resolved() ([]oauth.StaticClient, error) {
 	clients := make([]oauth.StaticClient, len(c.Static))

@@ -63,6 +63,9 @@ type Start struct {
 	State string
 	// LoginHint is an e-mail address to fill in on the provider's page; optional.
 	LoginHint string
+	// Anew asks the provider to have the person sign in although they are signed in there (OpenID Connect Core section 3.1.2.1,
+	// prompt=login). A provider that has no way to do so leaves it.
+	Anew bool
 }
 
 // Finish is what a sign-in ends with.

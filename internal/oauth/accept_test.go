@@ -258,6 +258,26 @@ func TestMetadataNameWhoElseIssuesTokens(t *testing.T) {
 	if err := json.Unmarshal(w.Body.Bytes(), &doc); err != nil || !slices.Equal(doc.AuthorizationServers, []string{testIssuer, one.URL}) {
 		t.Errorf("%v: %s", err, w.Body)
 	}
+	// Where nobody can sign in here, clients of people must not come to a dead end first.
+	for name, tc := range map[string]struct {
+		static  []StaticClient
+		accepts []*Accepted
+		want    []string
+	}{
+		"for programs":      {f.server.cfg.Static, res.Accepts, []string{one.URL, testIssuer}},
+		"for nobody":        {nil, res.Accepts, []string{one.URL}},
+		"for programs only": {f.server.cfg.Static, nil, []string{testIssuer}},
+	} {
+		bare := newFixture(t, func(c *Config) { c.Providers, c.Static = nil, tc.static })
+		res := res
+		res.Accepts = tc.accepts
+		if got := bare.server.serversOf(res); !slices.Equal(got, tc.want) {
+			t.Errorf("%s: %q", name, got)
+		}
+		if got := bare.do(httptest.NewRequest(http.MethodPost, testIssuer+"/register", strings.NewReader(`{"redirect_uris":["`+testRedirect+`"]}`))); got.StatusCode < 400 {
+			t.Errorf("%s: a client can register, for nothing", name)
+		}
+	}
 	// The challenge stays one, and points there.
 	w = httptest.NewRecorder()
 	f.server.Challenge(w, httptest.NewRequest(http.MethodPost, testResource, nil), res, ErrNoToken)

@@ -159,11 +159,11 @@ func (s *Server) checkParams(p params, c *client) (*authRequest, error) {
 	if err != nil {
 		return nil, err
 	}
-	ask, err := parsePrompt(p.get("prompt"))
+	ask, anew, err := parsePrompt(p.get("prompt"))
 	if err != nil {
 		return nil, err
 	}
-	req := &authRequest{State: state, Challenge: p.get("code_challenge"), Resource: res.URL, Scope: scope, Ask: ask}
+	req := &authRequest{State: state, Challenge: p.get("code_challenge"), Resource: res.URL, Scope: scope, Ask: ask, Anew: anew}
 	if hint := p.get("login_hint"); len(hint) <= maxLoginHint && printable(hint) {
 		req.Hint = hint
 	}
@@ -171,16 +171,16 @@ func (s *Server) checkParams(p params, c *client) (*authRequest, error) {
 }
 
 // parsePrompt reads the prompt parameter (OpenID Connect Core section 3.1.2.1): whether a person has to be asked whatever
-// they answered before. That nobody may be asked can't be promised here, since it is the identity provider who decides.
-func parsePrompt(raw string) (ask bool, err error) {
+// they answered before, and has to sign in anew. That nobody may be asked can't be promised here, since it is the identity provider who decides.
+func parsePrompt(raw string) (ask, anew bool, err error) {
 	prompts := strings.Fields(raw)
 	if slices.Contains(prompts, "none") {
 		if len(prompts) > 1 {
-			return false, refuse(codeInvalidRequest, "The prompt none stands alone.")
+			return false, false, refuse(codeInvalidRequest, "The prompt none stands alone.")
 		}
-		return false, refuse(codeLoginRequired, "Nobody can be signed in here without seeing a page.")
+		return false, false, refuse(codeLoginRequired, "Nobody can be signed in here without seeing a page.")
 	}
-	return len(prompts) > 0, nil
+	return len(prompts) > 0, slices.Contains(prompts, "login"), nil
 }
 
 // refuseAuthorization tells whoever may be told. The person's browser is only sent on by itself to where it can do no harm: to a

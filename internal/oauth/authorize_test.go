@@ -143,6 +143,18 @@ func TestAuthorizationsThatAreFine(t *testing.T) {
 	}
 }
 
+// A client that wants the person to sign in anew has the identity provider told so; others don't.
+func TestPromptLoginReachesTheIdentityProvider(t *testing.T) {
+	f := newFixture(t, nil)
+	for prompt, anew := range map[string]bool{"": false, "consent": false, "select_account": false, "login": true, "consent login": true} {
+		b := f.browser()
+		v := b.answer(b.authorize(authorizeQuery("desktop", testRedirect, "prompt", prompt)), "/consent", "decision", "allow", "provider", "hosted")
+		if v.Away == nil || v.Away.Host != "idp.example" || v.Away.Query().Has("max_age") != anew {
+			t.Errorf("prompt=%s leads to %v", prompt, v.Away)
+		}
+	}
+}
+
 // mcp-remote looks with fetch before it opens a browser, and registers anew if it finds that it has to.
 func TestPreflightOfProgram(t *testing.T) {
 	f := newFixture(t, nil)

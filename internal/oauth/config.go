@@ -76,8 +76,8 @@ type Config struct {
 	// DefaultResource is the URL of the mount meant by a request that names none. Optional.
 	DefaultResource string
 
-	// Providers are the ways to sign in, in the order shown. At least one, unless every static
-	// client is a machine.
+	// Providers are the ways to sign in, in the order shown. With none, static clients get tokens for themselves, and tokens from
+	// elsewhere are accepted; nobody else comes in, and no client can register.
 	Providers []identity.Provider
 	// Store keeps clients, codes, grants and keys.
 	Store store.Store
@@ -182,6 +182,8 @@ func (c *Config) prepare() (*url.URL, error) {
 	if c.KeyRotation < 2*keyLead {
 		return nil, fmt.Errorf("oauth: a key has to sign for %v or longer, not %v: the next one is published %v before it is used", 2*keyLead, c.KeyRotation, keyLead)
 	}
+	// Where nobody can sign in, a client that registers has nothing to come for.
+	c.Dynamic = c.Dynamic && len(c.Providers) > 0
 	c.MaxStale = max(c.MaxStale, c.IdentityRefresh)
 	if c.Now == nil {
 		c.Now = time.Now

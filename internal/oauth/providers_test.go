@@ -100,6 +100,9 @@ func (p *hostedProvider) Label() string { return "Hosted" }
 func (p *hostedProvider) Start(_ context.Context, in identity.Start) (string, []byte, error) {
 	p.started++
 	q := url.Values{"state": {in.State}, "redirect_uri": {in.RedirectURI}, "login_hint": {in.LoginHint}}
+	if in.Anew {
+		q.Set("max_age", "0")
+	}
 	return "https://idp.example/authorize?" + q.Encode(), []byte("verifier of " + in.State), nil
 }
 

@@ -23,18 +23,30 @@ func (s *Server) ServeResourceMetadata(w http.ResponseWriter, r *http.Request, r
 	}
 	res = canonical(res)
 	doc := resourceMetadata{
-		Resource: res.URL, AuthorizationServers: []string{s.cfg.Issuer}, Scopes: []string{scopeMCP}, BearerMethods: []string{"header"}, Name: res.Server,
-	}
-	// Ours comes first: most clients take the first.
-	for _, via := range res.Accepts {
-		if !via.Unlisted {
-			doc.AuthorizationServers = append(doc.AuthorizationServers, via.Issuer.Name())
-		}
+		Resource: res.URL, AuthorizationServers: s.serversOf(res), Scopes: []string{scopeMCP}, BearerMethods: []string{"header"}, Name: res.Server,
 	}
 	if slash {
 		doc.Resource += "/"
 	}
 	writeMetadata(w, doc)
+}
+
+// serversOf names the authorization servers whose tokens are good at res. Most clients take the first. That is ours, except where nobody can
+// sign in here: then it is for programs alone, or for nothing.
+func (s *Server) serversOf(res Resource) []string {
+	var servers []string
+	for _, via := range res.Accepts {
+		if !via.Unlisted {
+			servers = append(servers, via.Issuer.Name())
+		}
+	}
+	switch {
+	case len(s.cfg.Providers) > 0 || len(servers) == 0:
+		return append([]string{s.cfg.Issuer}, servers...)
+	case len(s.static) > 0:
+		return append(servers, s.cfg.Issuer)
+	}
+	return servers
 }
 
 // writeMetadata writes a public document. It may be kept for a short while only: it changes with the configuration.

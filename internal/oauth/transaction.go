@@ -50,6 +50,8 @@ type authRequest struct {
 	Hint      string `json:"h,omitempty"`
 	// Ask is set if the client wants the person to be asked, whatever was answered before.
 	Ask bool `json:"q,omitempty"`
+	// Anew is set if the client wants the person to sign in, even if the identity provider remembers them.
+	Anew bool `json:"n,omitempty"`
 	// Own is set for no client's request, but that of a person to see their own page; nothing else is set then.
 	Own bool `json:"w,omitempty"`
 }

@@ -45,6 +45,13 @@ func (p *Provider) Start(_ context.Context, in identity.Start) (string, []byte, 
 	if err != nil {
 		return "", nil, fmt.Errorf("workos: authorization URL: %w", err)
 	}
+	if in.Anew {
+		// The endpoint takes max_age as OpenID Connect Core section 3.1.2.1 has it, where 0 means the same as prompt=login; this
+		// version of the SDK has no field for it. Its own prompt is for some OAuth providers alone.
+		q := u.Query()
+		q.Set("max_age", "0")
+		u.RawQuery = q.Encode()
+	}
 	return u.String(), []byte(verifier), nil
 }
 

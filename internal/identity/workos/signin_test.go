@@ -18,16 +18,18 @@ func TestStart(t *testing.T) {
 	f := newFake(t)
 	for name, c := range map[string]struct {
 		adjust func(*Config)
+		anew   bool
 		want   url.Values // beside those every URL has
 	}{
-		"several organizations": {nil, url.Values{"provider": {"authkit"}}},
-		"one organization":      {func(c *Config) { c.Organizations = []string{"org_1"} }, url.Values{"provider": {"authkit"}, "organization_id": {"org_1"}}},
-		"OAuth provider":        {func(c *Config) { c.Organizations, c.Provider = []string{"org_1"}, "GoogleOAuth" }, url.Values{"provider": {"GoogleOAuth"}}},
-		"connection":            {func(c *Config) { c.Organizations, c.Connection = []string{"org_1"}, "conn_1" }, url.Values{"connection_id": {"conn_1"}}},
+		"several organizations": {nil, false, url.Values{"provider": {"authkit"}}},
+		"anew":                  {nil, true, url.Values{"provider": {"authkit"}, "max_age": {"0"}}},
+		"one organization":      {func(c *Config) { c.Organizations = []string{"org_1"} }, false, url.Values{"provider": {"authkit"}, "organization_id": {"org_1"}}},
+		"OAuth provider":        {func(c *Config) { c.Organizations, c.Provider = []string{"org_1"}, "GoogleOAuth" }, false, url.Values{"provider": {"GoogleOAuth"}}},
+		"connection":            {func(c *Config) { c.Organizations, c.Connection = []string{"org_1"}, "conn_1" }, false, url.Values{"connection_id": {"conn_1"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, secret, err := f.provider(c.adjust).Start(t.Context(), identity.Start{
-				RedirectURI: "https://mcp.acme.test/callback", State: "st&te", LoginHint: "alice@acme.test",
+				RedirectURI: "https://mcp.acme.test/callback", State: "st&te", LoginHint: "alice@acme.test", Anew: c.anew,
 			})
 			if err != nil {
 				t.Fatal(err)
