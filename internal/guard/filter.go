@@ -181,6 +181,7 @@ func (f *filter) params() error {
 // failure reads an error object (JSON-RPC 2.0 §5.1). It has no other members, since
 // what a client would make of them is unknown, and no lists.
 func (f *filter) failure() error {
+	f.flow.shut = true // what it asks for is judged when all of the message was seen
 	return f.object(func(name []byte) error {
 		switch string(name) {
 		case "code", "message":

@@ -85,7 +85,7 @@ func (f *filter) taskNamed() error {
 	} else if t, ok := f.caller.task(plain); ok {
 		f.handed(start, t.handle)
 	} else {
-		f.fr.foreign = true
+		f.fr.foreign, f.flow.shut = true, true
 	}
 	return nil
 }

@@ -102,8 +102,9 @@ type Outcome struct {
 // Guard judges the traffic of one MCP server. It is safe for concurrent use.
 type Guard struct {
 	cfg       Config
-	hold      int // how much of an answer is held before any of it goes on
-	part      int // how much of an event is held before it is read piece by piece
+	hold      int           // how much of an answer is held before any of it goes on
+	part      int           // how much of an event is held before it is read piece by piece
+	farewell  time.Duration // see farewellTime
 	known     known
 	sessions  sessions
 	listeners listeners
@@ -144,7 +145,7 @@ func New(cfg Config) (*Guard, error) {
 		cfg.NewRequestID = rand.Text
 	}
 	seed := maphash.MakeSeed()
-	return &Guard{cfg: cfg, hold: holdAnswer, part: holdEvent, known: known{seed: seed}, sessions: sessions{seed: seed}}, nil
+	return &Guard{cfg: cfg, hold: holdAnswer, part: holdEvent, farewell: farewellTime, known: known{seed: seed}, sessions: sessions{seed: seed}}, nil
 }
 
 // Next hands a request on to the MCP server.

@@ -131,7 +131,7 @@ func (t *knownTable) places(sum uint64) [2]uint32 {
 // learn remembers an entry that find did not find, if it came before. name is what it
 // is named by, and empty if it may not be shown.
 func (k *known) learn(sum uint64, kind policy.Kind, raw []byte, name string, tool *catalog.Tool) {
-	if len(raw) > knownMost {
+	if len(raw) > knownMost || raw[0] != '{' { // a number may be the beginning of another
 		return
 	}
 	t := k.table.Load()

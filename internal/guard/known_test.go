@@ -88,6 +88,12 @@ func TestEntriesAreOnlyThoseThatCameBefore(t *testing.T) {
 			t.Errorf("%s: got\n%s\nwant\n%s", name, got, c.want)
 		}
 	}
+	for range 3 {
+		filtered(t, f, tools(shown+",1"))
+	}
+	if got := filtered(t, f, tools(shown+",12")); got != tools(shown) {
+		t.Errorf("after a number, one that begins with it: %s", got)
+	}
 	for name, msg := range map[string]string{
 		"no comma after it":     tools(shown + shown),
 		"something after it":    tools(shown + "x"),
@@ -127,7 +133,7 @@ func TestWhatIsRememberedIsBounded(t *testing.T) {
 	k := &known{seed: maphash.MakeSeed()}
 	raw := make([]byte, knownMost)
 	for i := range 3000 {
-		copy(raw, fmt.Sprintf("%08d", i))
+		copy(raw, fmt.Sprintf("{%07d", i))
 		for range 2 {
 			_, sum := k.find(policy.Tool, &scanner{b: raw}, nil)
 			k.learn(sum, policy.Tool, raw, "name", nil)

@@ -3,7 +3,9 @@ package guard
 import (
 	"context"
 	"net/http"
+	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/jsonrpc"
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/sse"
@@ -11,6 +13,10 @@ import (
 
 // maxWaiting is how many messages of ours may wait for a client to read its stream.
 const maxWaiting = 16
+
+// farewellTime is for how long a client can still read a stream that we end. Without a bound, one that does not read would
+// keep the stream, and whoever waits for it to be over.
+const farewellTime = 5 * time.Second
 
 // Live is an answer that stays open for as long as the client likes: a GET stream, one of HTTP+SSE, or a subscription
 // (revision 2026-07-28, subscriptions/listen). Besides what the server sends, messages of ours are written to it, always
@@ -26,8 +32,9 @@ type Live struct {
 	waiting atomic.Int32
 
 	turn     chan struct{} // held, by filling it, by whoever writes
+	closed   bool          // read and written by whoever holds turn
+	ending   sync.Mutex    // held to change control, or to use it out of turn
 	control  *http.ResponseController
-	closed   bool // read and written by whoever holds turn
 	audience *audience
 }
 
@@ -64,7 +71,20 @@ func (l *Live) Tell() {
 
 // End says that the stream is ended by us, and not by the server: when what Next reads has come to its end, the client is
 // told what Tell would tell it, and that it was its end.
-func (l *Live) End() { l.ended.Store(true) }
+// A client that does not read it is not waited for longer than farewellTime.
+func (l *Live) End() {
+	l.ended.Store(true)
+	l.ending.Lock()
+	defer l.ending.Unlock()
+	l.hurry()
+}
+
+// hurry bounds how long the client is waited for, if the stream is open and is ended by us. The caller holds ending.
+func (l *Live) hurry() {
+	if l.control != nil && l.Ended() {
+		_ = l.control.SetWriteDeadline(time.Now().Add(l.x.g.farewell)) // fails only where there is no such bound
+	}
+}
 
 // Ended reports whether End was called.
 func (l *Live) Ended() bool { return l.ended.Load() }
@@ -98,9 +118,13 @@ func (l *Live) deliver(ctx context.Context, msg []byte) bool {
 
 // open lets the stream be written to.
 func (l *Live) open(a *answerWriter) {
-	l.control, l.turn = a.control, make(chan struct{}, 1)
+	l.turn = make(chan struct{}, 1)
+	l.ending.Lock()
+	l.control = a.control
+	l.hurry()
+	l.ending.Unlock()
 	session := ""
-	if l.x.claims.session.set {
+	if l.x.session != "" {
 		session = l.x.claims.session.value
 	}
 	now, _ := l.x.sights()
@@ -115,6 +139,9 @@ func (l *Live) close() {
 	l.take()
 	l.closed = true
 	l.give()
+	l.ending.Lock()
+	l.control = nil // it is of no use once the request is over
+	l.ending.Unlock()
 	l.x.g.audiences.leave(l)
 }
 

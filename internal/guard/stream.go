@@ -54,7 +54,7 @@ func (a *answerWriter) begin() {
 	}
 	a.x.w.WriteHeader(http.StatusOK)
 	a.dirty = true
-	if a.live != nil && a.x.claims.session.set {
+	if a.live != nil && a.x.session != "" {
 		a.live.ready.Store(true)
 	}
 }
