@@ -86,6 +86,32 @@ func TestDemoHasASecondServer(t *testing.T) {
 	bob.refused(t, "delete_note", map[string]any{"title": "hello"})
 }
 
+// TestDemoAnswersUnderItsOwnNameOnly holds that a web page that has pointed another name at this computer (DNS rebinding) reaches nothing:
+// neither a server nor a page nor metadata.
+func TestDemoAnswersUnderItsOwnNameOnly(t *testing.T) {
+	_, origin, _ := startDemo(t)
+	_, port, _ := strings.Cut(strings.TrimPrefix(origin, "http://"), ":")
+	for host, want := range map[string]int{
+		"localhost:" + port: http.StatusOK, "rebound.example:" + port: http.StatusMisdirectedRequest, "127.0.0.1:" + port: http.StatusMisdirectedRequest,
+	} {
+		for _, path := range []string{"/", "/mcp", "/connections", "/.well-known/oauth-authorization-server", "/nothing"} {
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, origin+path, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			request.Host = host
+			answer, err := http.DefaultClient.Do(request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			answer.Body.Close()
+			if got := answer.StatusCode; (got == http.StatusMisdirectedRequest) != (want == http.StatusMisdirectedRequest) {
+				t.Errorf("%s%s answers %d", host, path, got)
+			}
+		}
+	}
+}
+
 // TestDemoCommandWorksAsPrinted runs the client command that the demo prints: the real program, with its flags.
 func TestDemoCommandWorksAsPrinted(t *testing.T) {
 	demo, _, people := startDemo(t)
