@@ -190,6 +190,16 @@ func TestClientsThatAreDocuments(t *testing.T) {
 		}
 	})
 
+	t.Run("the Inspector in a browser", func(t *testing.T) {
+		saw := peers.UseInspectorWeb(t, peers.InspectorWeb{
+			URL: g.origin + "/mcp", Document: site.Origin + "/client.json", Answers: alice,
+			Tool: "echo", Arguments: map[string]string{"message": "through the gateway"}, Answer: "Echo: .*gateway",
+		})
+		if !slices.Equal(saw.Tools, mine) || saw.Client != site.Origin+"/client.json" || saw.Answer != "Echo: through the gateway" {
+			t.Errorf("saw %+v", saw)
+		}
+	})
+
 	if g.audited(`"event":"register"`) {
 		t.Error("a client has registered")
 	}

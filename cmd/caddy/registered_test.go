@@ -9,7 +9,8 @@ import (
 )
 
 // TestClientsThatRegister has real clients register themselves, sign alice in, list, call, and refresh their tokens when those have
-// expired, without troubling her again. (The Go SDK, mcp-remote and the Inspector's CLI have tests of their own.)
+// expired, without troubling her again. (The Go SDK, mcp-remote and the Inspector's CLI have tests
+// of their own.)
 func TestClientsThatRegister(t *testing.T) {
 	g := startGateway(t, gatewayConfig{
 		Policy: everythingPolicy, Mounts: "mcp_gateway /mcp " + peers.Everything(t), Options: "access_token_ttl 2s",
@@ -42,4 +43,14 @@ func TestClientsThatRegister(t *testing.T) {
 			})
 		}
 	}
+
+	t.Run("the Inspector in a browser", func(t *testing.T) {
+		t.Parallel()
+		saw := peers.UseInspectorWeb(t, peers.InspectorWeb{
+			URL: g.origin + "/mcp", Answers: alice, Tool: "echo", Arguments: map[string]string{"message": "through the gateway"}, Answer: "Echo: .*gateway",
+		})
+		if !slices.Equal(saw.Tools, mine) || saw.Client == "" || saw.Answer != "Echo: through the gateway" {
+			t.Errorf("saw %+v", saw)
+		}
+	})
 }

@@ -51,21 +51,11 @@ type WalkedPage struct {
 // Chromium walks through pages in Debian's chromium, with playwright-core from npm.
 func Chromium(t testing.TB, walk Walk) Walked {
 	t.Helper()
-	var executable string
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if path, err := exec.LookPath(name); err == nil {
-			executable = path
-			break
-		}
-	}
-	if executable == "" {
-		t.Fatal("chromium is missing: install it to run the tests of the sign-in pages")
-	}
 	task, err := json.Marshal(struct {
 		Walk
 		Modules    string `json:"modules"`
 		Executable string `json:"executable"`
-	}{walk, filepath.Join(NPM(t), "node_modules"), executable})
+	}{walk, filepath.Join(NPM(t), "node_modules"), chromium(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,4 +73,16 @@ func Chromium(t testing.TB, walk Walk) Walked {
 		t.Fatalf("chromium: %v in %.500q", err, out.Bytes())
 	}
 	return walked
+}
+
+// chromium returns the path of the browser.
+func chromium(t testing.TB) string {
+	t.Helper()
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	t.Fatal("chromium is missing: install it to run the tests of the sign-in pages")
+	return ""
 }
