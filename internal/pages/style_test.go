@@ -2,6 +2,7 @@ package pages
 
 import (
 	"math"
+	"os"
 	"regexp"
 	"strconv"
 	"strings"
@@ -65,6 +66,20 @@ func TestColoursHaveEnoughContrast(t *testing.T) {
 			if ratio < c.want {
 				t.Errorf("%s: %s on %s has a contrast of %.2f, want %.1f", scheme, c.front, c.back, ratio, c.want)
 			}
+		}
+	}
+}
+
+// TestSummariesKeepTheirWordsTogether holds that what is laid out as a flexible box has one child: each would be a column of its own, with
+// the space between them lost.
+func TestSummariesKeepTheirWordsTogether(t *testing.T) {
+	text, err := os.ReadFile("templates/grant.html")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, summary := range regexp.MustCompile(`<summary>.*?</summary>`).FindAllString(string(text), -1) {
+		if strings.Contains(summary, "<bdi>") && !strings.HasPrefix(summary, "<summary><span>") {
+			t.Errorf("%s falls apart", summary)
 		}
 	}
 }
