@@ -32,10 +32,24 @@ roles:
 // isHidden reports whether a name, as some server may take it, is one of what is hidden: it has the marker in it, and is not
 // one that the policy allows.
 func isHidden(name string) bool {
-	if strings.HasPrefix(name, "shown_") || strings.HasPrefix(name, "docs://shown/") && !strings.ContainsAny(name, `.%\`) {
+	if strings.HasPrefix(name, "shown_") || strings.HasPrefix(name, "docs://shown/") && !leaves(name) {
 		return false
 	}
 	return strings.Contains(strings.ToLower(name), Marker)
+}
+
+// leaves reports whether some server may take a URI for one in another place than it is written below: by a dot segment,
+// also one with parameters, or once it has decoded or turned what it has in it.
+func leaves(uri string) bool {
+	if strings.ContainsAny(uri, `%\`) {
+		return true
+	}
+	for segment := range strings.SplitSeq(uri, "/") {
+		if segment, _, _ = strings.Cut(segment, ";"); segment == "." || segment == ".." {
+			return true
+		}
+	}
+	return false
 }
 
 // metaOf is the member of params that a revision asks for, with a comma behind it.
