@@ -89,7 +89,7 @@ func (y *way) answered(g *Guard, c Caller, rev string, kind, text string) *httpt
 	r.Header = headersFor(rev, method, "{}")
 	for k, v := range y.header {
 		if k == "Last-Event-Id" {
-			x := &exchange{g: g, out: new(Outcome), caller: c}
+			x := &exchange{g: g, out: new(Outcome), caller: c, person: c.Subject().ID}
 			v, _ = x.sealHandle(purposeEvent, v)
 		}
 		r.Header.Set(k, v)

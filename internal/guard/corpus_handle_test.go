@@ -83,7 +83,7 @@ func TestNobodyElsesHandleOpens(t *testing.T) {
 	sealed := func(purpose string, edit func(*Guard, *Caller)) string {
 		g, c := &Guard{cfg: g.cfg}, c
 		edit(g, &c)
-		x := &exchange{g: g, out: new(Outcome), caller: c}
+		x := &exchange{g: g, out: new(Outcome), caller: c, person: c.Subject().ID}
 		handle, err := x.sealHandle(purpose, plain)
 		if err != nil {
 			t.Fatal(err)

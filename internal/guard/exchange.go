@@ -35,6 +35,7 @@ type exchange struct {
 	old        *oldPost        // nil if it is no message of HTTP+SSE
 	upstream   string          // the server that the session is of; empty if it is not known
 	hop        *Hop            // nil if any server will do
+	person     string          // id of the caller, also when their grant ends meanwhile
 	holderText string
 
 	// Set here rather than each on its own, since there is one of each.

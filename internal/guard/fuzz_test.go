@@ -207,7 +207,7 @@ func keptWasThere(t *testing.T, answer []byte, m string) {
 // FuzzSession holds that no made-up handle opens.
 func FuzzSession(f *testing.F) {
 	g, c := fuzzGuard(f)
-	x := &exchange{g: g, out: new(Outcome), caller: c}
+	x := &exchange{g: g, out: new(Outcome), caller: c, person: c.Subject().ID}
 	own, err := x.sealHandle(purposeSession, "upstream-session")
 	if err != nil {
 		f.Fatal(err)

@@ -223,7 +223,7 @@ func TestRequestsWithoutSessionsAreForAnyServer(t *testing.T) {
 // TestASessionFromBeforeServersWereSealedWithItGoesOn holds that a handle of an earlier release is good.
 func TestASessionFromBeforeServersWereSealedWithItGoesOn(t *testing.T) {
 	g := newRig(t, nil).guard
-	x := exchange{g: g, caller: Caller{Subject: func() *policy.Subject { return &policy.Subject{ID: "workos:alice"} }, Client: "c", Resource: "https://a.example/files"}}
+	x := exchange{g: g, person: "workos:alice", caller: Caller{Subject: func() *policy.Subject { return &policy.Subject{ID: "workos:alice"} }, Client: "c", Resource: "https://a.example/files"}}
 	handle, err := x.sealHandle(purposeSession, "old")
 	if err != nil {
 		t.Fatal(err)

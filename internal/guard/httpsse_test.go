@@ -243,7 +243,7 @@ func TestAnEndpointIsOfOneCallerAtOneMount(t *testing.T) {
 
 // testSealerFor makes handles as the rig's caller gets them.
 func testSealerFor(g *rig) *exchange {
-	return &exchange{g: g.guard, out: new(Outcome), caller: Caller{Subject: g.subject.Load, Client: g.client, Resource: g.site + "/files"}}
+	return &exchange{g: g.guard, out: new(Outcome), person: g.subject.Load().ID, caller: Caller{Subject: g.subject.Load, Client: g.client, Resource: g.site + "/files"}}
 }
 
 // TestAnotherNodeOpensAnEndpoint holds that messages find their way without the stream, and that only refusals need it.

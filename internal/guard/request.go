@@ -26,9 +26,11 @@ func (x *exchange) examine() (id []byte, r *refusal) {
 	x.out.Method = shorten(x.r.Method, mostNamed)
 	x.rev = rev20250326 // what revision 2025-06-18 says to assume without the header
 	x.recognize()
-	if x.subject() == nil {
+	s := x.subject()
+	if s == nil {
 		return nil, x.unavailable(http.StatusServiceUnavailable, "the caller's grant has ended")
 	}
+	x.person = s.ID
 	switch x.r.Method {
 	case http.MethodPost:
 		return x.post()

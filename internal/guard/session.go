@@ -33,11 +33,7 @@ var errSealer = errors.New("no sealer")
 // the server and its public URL. Lengths keep one part from running into the next.
 func (x *exchange) holder() string {
 	if x.holderText == "" {
-		var id string
-		if s := x.caller.Subject(); s != nil {
-			id = s.ID
-		}
-		client, server := x.caller.Client, x.g.cfg.Server
+		id, client, server := x.person, x.caller.Client, x.g.cfg.Server
 		x.holderText = strconv.Itoa(len(id)) + ":" + id + strconv.Itoa(len(client)) + ":" + client +
 			strconv.Itoa(len(server)) + ":" + server + x.caller.Resource
 	}

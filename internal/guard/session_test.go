@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"encoding/json"
 	"errors"
 	"net/http"
 	"strings"
@@ -331,6 +332,34 @@ func TestOnlyTheMethodsOfTheTransportAreTaken(t *testing.T) {
 	for k := range g.received()[0].header {
 		if strings.HasPrefix(k, "X-") || k == "Range" || k == "If-None-Match" {
 			t.Errorf("%s went on", k)
+		}
+	}
+}
+
+// TestAHandleIsItsHoldersAlsoWhenTheirGrantEndsMeanwhile has two callers whose grants end while their requests are judged:
+// what one is handed then is nothing to the other.
+func TestAHandleIsItsHoldersAlsoWhenTheirGrantEndsMeanwhile(t *testing.T) {
+	g, c := fuzzGuard(t)
+	ends := func(id string) Caller {
+		asked := 0
+		c.Subject = func() *policy.Subject {
+			if asked++; asked > 1 {
+				return nil
+			}
+			return &policy.Subject{ID: id, Roles: []string{"member"}}
+		}
+		return c
+	}
+	_, w, _ := answeredBy(g, ends("workos:alice"), written(typeJSON, `{"jsonrpc":"2.0","id":7,"result":{"tools":[],"nextCursor":"page 2"}}`))
+	var answer struct{ Result struct{ NextCursor string } }
+	if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil || answer.Result.NextCursor == "" {
+		t.Fatalf("%v, %s", err, w.Body)
+	}
+	params := `{"cursor":"` + answer.Result.NextCursor + `"}`
+	for id, own := range map[string]bool{"workos:bob": false, "workos:alice": true} {
+		on, _ := pass(g, ends(id), headersFor("2025-11-25", "tools/list", params), []byte(message("2025-11-25", "1", "tools/list", params)))
+		if (len(on) > 0) != own {
+			t.Errorf("%s: goes on %v, want %v", id, !own, own)
 		}
 	}
 }
