@@ -27,6 +27,7 @@ type liveCaller struct {
 	now         func() time.Time
 	ctx         context.Context // the request's
 	credentials []string        // those that the request came with
+	from        string          // the address that it came from
 	resource    oauth.Resource
 	expires     time.Time
 	stream      bool
@@ -52,6 +53,7 @@ func newLiveCaller(app *App, r *http.Request, resource oauth.Resource, access *o
 		now:         app.now,
 		ctx:         r.Context(),
 		credentials: r.Header["Authorization"],
+		from:        asker(r, resource).RemoteAddr,
 		resource:    resource,
 		expires:     access.Expires,
 		stream:      longLived(r),
@@ -66,7 +68,7 @@ func newLiveCaller(app *App, r *http.Request, resource oauth.Resource, access *o
 // of its grant, which others may wait for.
 func (c *liveCaller) authenticate() (*oauth.Access, error) {
 	ctx := context.WithoutCancel(c.ctx)
-	came := (&http.Request{Header: http.Header{"Authorization": c.credentials}}).WithContext(ctx)
+	came := (&http.Request{Header: http.Header{"Authorization": c.credentials}, RemoteAddr: c.from}).WithContext(ctx)
 	return c.oauth.Authenticate(ctx, came, c.resource)
 }
 

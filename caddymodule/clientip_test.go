@@ -43,6 +43,45 @@ func TestClientsBehindATrustedProxyAreToldApart(t *testing.T) {
 	}
 }
 
+// Whoever makes up opaque tokens behind the proxy that everybody comes through keeps nobody else out, whose token is new here.
+func TestAttackMadeUpTokensThroughASharedProxy(t *testing.T) {
+	var issuer *httptest.Server
+	issuer = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/introspect" {
+			http.NotFound(w, r)
+			return
+		}
+		_, _ = fmt.Fprintf(w, `{"active":%t,"sub":"somebody","aud":%q}`, r.FormValue("token") == "good", issuer.URL)
+	}))
+	t.Cleanup(issuer.Close)
+	accept := fmt.Sprintf("accept_tokens %s {\n audience %[1]s\n introspection {\n client_id gateway\n client_secret secret-of-gateway\n endpoint %[1]s/introspect\n }\n}", issuer.URL)
+	g := startGateway(t, gatewayConfig{
+		Global: "servers {\n trusted_proxies static 127.0.0.1/32 ::1/128\n}\n", Site: mount("/mcp", newUpstream(t), accept),
+	})
+	ask := func(address, token string) int {
+		r, err := http.NewRequest(http.MethodPost, g.url("/mcp"), strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"ping"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Accept", "application/json, text/event-stream")
+		r.Header.Set("Authorization", "Bearer "+token)
+		r.Header.Set("X-Forwarded-For", address)
+		res, _ := g.do(r)
+		return res.StatusCode
+	}
+	for i := range 100 {
+		if code := ask("192.0.2.1", fmt.Sprint("made-up-", i)); code == http.StatusServiceUnavailable {
+			break
+		} else if i == 99 {
+			t.Fatal("made-up tokens are not limited")
+		}
+	}
+	if code := ask("192.0.2.2", "good"); code == http.StatusServiceUnavailable || code == http.StatusUnauthorized {
+		t.Errorf("somebody else gets %d", code)
+	}
+}
+
 func TestARequestWithoutAClientAddressStaysAsItIs(t *testing.T) {
 	r := httptest.NewRequest(http.MethodPost, "/token", nil)
 	if got := fromClient(r); got != r {

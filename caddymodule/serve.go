@@ -142,7 +142,7 @@ func (h *Handler) serveMount(w http.ResponseWriter, r *http.Request) error {
 		refuse(w, http.StatusBadRequest, "this endpoint speaks no other protocol")
 		return nil
 	}
-	access, err := h.app.oauth.Authenticate(r.Context(), r, at.resource)
+	access, err := h.app.oauth.Authenticate(r.Context(), asker(r, at.resource), at.resource)
 	if err != nil {
 		h.app.oauth.Challenge(w, r, at.resource, err)
 		h.tally.refused(r.Method, err)

@@ -78,6 +78,10 @@ func (c *Cache[T]) Get(ctx context.Context, address string, r Request) (T, error
 	if f == nil {
 		var err error
 		switch {
+		case len(c.flights) >= maxFlights && known != nil:
+			// It was good, and whoever keeps us busy with others must not be able to take it from those who use it.
+			c.mu.Unlock()
+			return known.value, nil
 		case len(c.flights) >= maxFlights:
 			err = fmt.Errorf("%w: too many others are waited for", ErrUnavailable)
 		case known == nil && r.May != nil:

@@ -223,3 +223,28 @@ func TestAParserThatPanics(t *testing.T) {
 		t.Error("no error")
 	}
 }
+
+// Whoever names sites that take all the time there is keeps nobody from a document that is known, old as it may be.
+func TestAttackFetchesThatKeepUsBusy(t *testing.T) {
+	h, clk := newHost(t, func(w http.ResponseWriter, _ *http.Request) { text(w, `"one"`) }), newClock()
+	c := newTestCache(t, h, clk)
+	if _, err := c.Get(t.Context(), h.address("/"), Request{}); err != nil {
+		t.Fatal(err)
+	}
+	for i := range maxFlights {
+		c.flights[strconv.Itoa(i)] = &flight[string]{done: make(chan struct{})}
+	}
+	for name, r := range map[string]Request{"fresh": {}, "wanted newer": {AskedAfter: clk.now().Add(time.Second)}} {
+		if got, err := c.Get(t.Context(), h.address("/"), r); err != nil || got != "one" {
+			t.Errorf("%s: got %q, %v", name, got, err)
+		}
+	}
+	clk.advance(maxFresh)
+	if got, err := c.Get(t.Context(), h.address("/"), Request{}); err != nil || got != "one" {
+		t.Errorf("stale: got %q, %v", got, err)
+	}
+	clk.advance(maxStale)
+	if _, err := c.Get(t.Context(), h.address("/"), Request{}); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("too old: %v", err)
+	}
+}

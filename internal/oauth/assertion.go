@@ -215,7 +215,11 @@ func (s *Server) audienceIsUs(aud jsontext.Value) bool {
 // useAssertion sees to it that an assertion is used once, on whichever node. One without a jti is told by all that it says; not by its
 // signature, of which an attacker can make a second form. Only what a client has signed comes this far, and is limited.
 func (s *Server) useAssertion(ctx context.Context, c *client, claims *assertionClaims, payload []byte, expires time.Time) error {
-	if wait := s.assertions.wait(c.ID, identity.Origin(ctx), s.now()); wait > 0 {
+	var wait time.Duration
+	if c.Static == nil {
+		wait = s.assertions.wait(c.ID, identity.Origin(ctx), s.now())
+	}
+	if wait > 0 {
 		return &protocolError{
 			code: codeTemporarilyUnavailable, description: "This client authenticates too often. Try again later.",
 			status: http.StatusTooManyRequests, retryAfter: wait,

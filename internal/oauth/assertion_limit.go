@@ -10,7 +10,7 @@ import (
 
 // Anybody can be a client with keys, by a document of their own, and every assertion that is used is kept for up to an hour. These limits
 // bound how much that is: one for a client and one for an address, both far above what all the installations of a popular client need,
-// and one for all.
+// and one for all. The operator's own clients are outside of them: nobody else signs with their keys, and nobody can keep them out.
 const (
 	assertionBurst         = 1000
 	assertionPerSecond     = 20

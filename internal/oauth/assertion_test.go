@@ -289,3 +289,15 @@ func FuzzAssertion(f *testing.F) {
 		}
 	})
 }
+
+// Whoever uses up what all clients together may have kept keeps none of the operator's own out.
+func TestAttackAssertionsOfOthersKeepNobodyOut(t *testing.T) {
+	key := newClientKey(t, "a")
+	f := newKeyFixture(t, key)
+	for i := range 2 * assertionAllBurst {
+		f.server.assertions.wait(strconv.Itoa(i), netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), 32), f.clock.now())
+	}
+	if a := f.read(f.post("/token", proving(machine(), key.assertion(t, f, "signer")))); a.Status != http.StatusOK {
+		t.Errorf("got %+v", a)
+	}
+}

@@ -126,7 +126,7 @@ func (s *Server) endUnused(ctx context.Context, list []listedGrant) (gone []stri
 	if len(alive) < maxPersonGrants {
 		return gone, nil
 	}
-	slices.SortStableFunc(alive, func(a, b personGrant) int { return a.LastUsed.Compare(b.LastUsed) })
+	slices.SortStableFunc(alive, func(a, b personGrant) int { return a.lastWanted().Compare(b.lastWanted()) })
 	for _, g := range alive[:endedAtATime] {
 		if err := s.Revoke(ctx, g.id); err != nil {
 			return nil, err
@@ -144,6 +144,14 @@ func (s *Server) endUnused(ctx context.Context, list []listedGrant) (gone []stri
 type personGrant struct {
 	id string
 	*grantRecord
+}
+
+// lastWanted is when the grant was last used, or made if it was not used yet, as a personal token may not be for weeks.
+func (g *grantRecord) lastWanted() time.Time {
+	if g.LastUsed.After(g.Created) {
+		return g.LastUsed
+	}
+	return g.Created
 }
 
 // grantsOf returns the grants of a person that are alive, that used last first.

@@ -265,6 +265,18 @@ func TestPersonalTokensAreCounted(t *testing.T) {
 	}
 }
 
+// A token that was made just now, and not used yet, is not the one unused for longest when a person has too many grants.
+func TestANewTokenIsNotTheFirstToEnd(t *testing.T) {
+	f := newFixture(t, withPersonalTokens)
+	f.manyGrants(alice, maxPersonGrants-1)
+	f.clock.advance(30 * time.Minute)
+	token, _, _ := f.makeToken()
+	f.newTokens()
+	if _, err := f.call(token, testResource); err != nil {
+		t.Errorf("the token: %v", err)
+	}
+}
+
 // The calls of an agent with such a token cost the store as little as others, and that of a revoked one little more.
 func TestPersonalTokensLeaveTheStoreAlone(t *testing.T) {
 	f := newFixture(t, withPersonalTokens)
