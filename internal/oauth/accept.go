@@ -76,6 +76,10 @@ func (s *Server) acceptedAccess(ctx context.Context, via *Accepted, token *forei
 	// RFC 9068 section 2.2: where there is no person, sub is the client.
 	forItself := client != "" && client == token.Subject
 	if via.Directory != nil && !forItself {
+		// What every token has is for those that a rule lets in; who comes in without one, by the directory, has only what that says.
+		if _, err := via.admit(subject, token.Claims); err != nil {
+			subject.Roles, subject.Permissions = nil, nil
+		}
 		if err := s.lookUp(ctx, via, token.Subject, subject); err != nil {
 			return nil, err
 		}

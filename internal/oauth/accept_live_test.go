@@ -291,3 +291,27 @@ func TestPersonalTokensAreNotShownToOtherIssuers(t *testing.T) {
 		t.Errorf("the issuer was asked %d times", n)
 	}
 }
+
+// Roles that a rule gives to machines are not those of every person whom the directory knows.
+func TestAttackRolesOfARuleForMachines(t *testing.T) {
+	f := newFixture(t, nil)
+	e := f.elsewhere()
+	directory := &people{person: &identity.Person{Provider: "workos", ID: "user_1", Org: "org_1", Roles: []string{"member"}}}
+	a := e.accepted(false, func(a *Accepted) {
+		a.Directory, a.RoleClaims, a.OrgClaims, a.Roles = directory, nil, []string{"org_id"}, []string{"deployer"}
+		a.Admit = []Admission{{Claim: "client_id", Values: []string{"ci"}}}
+	})
+	for name, tc := range map[string]struct {
+		claims map[string]any
+		roles  []string
+	}{
+		"a person":                     {nil, []string{"member"}},
+		"the machine":                  {map[string]any{"sub": "ci", "client_id": "ci"}, []string{"deployer"}},
+		"a person whom a rule lets in": {map[string]any{"client_id": "ci"}, []string{"deployer", "member"}},
+	} {
+		access, err := f.callAt(e.signed(tc.claims), testResource, a)
+		if err != nil || !slices.Equal(access.Subject.Roles, tc.roles) {
+			t.Errorf("%s: got %+v, %v", name, access, err)
+		}
+	}
+}

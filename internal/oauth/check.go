@@ -169,6 +169,10 @@ func (s *Server) reread(ctx context.Context, t *cachedToken, st *grantState, now
 	}
 	place := t.grant
 	call := s.reads.start(t.grantID, func() (*grantState, error) {
+		// Another call may have read it since this one looked.
+		if st := place.state.Load(); st != nil && now.Sub(st.at) < grantStateReread {
+			return st, nil
+		}
 		return s.readGrant(context.WithoutCancel(ctx), t.grantID, place)
 	})
 	if st != nil && now.Sub(st.at) < grantStateTTL {
