@@ -29,7 +29,6 @@ type liveCaller struct {
 	credentials []string        // those that the request came with
 	from        string          // the address that it came from
 	resource    oauth.Resource
-	expires     time.Time
 	stream      bool
 	first       reading
 	latest      atomic.Pointer[reading]
@@ -38,12 +37,13 @@ type liveCaller struct {
 // authenticator finds out what the access token of a request stands for.
 type authenticator interface {
 	Authenticate(ctx context.Context, r *http.Request, resource oauth.Resource) (*oauth.Access, error)
+	Standing(ctx context.Context, access *oauth.Access) (*oauth.Access, error)
 }
 
 // reading is what an access token stood for at one moment.
 type reading struct {
-	subject *policy.Subject
-	at      time.Time
+	access *oauth.Access
+	at     time.Time
 }
 
 // newLiveCaller begins with what the token stands for now.
@@ -55,9 +55,8 @@ func newLiveCaller(app *App, r *http.Request, resource oauth.Resource, access *o
 		credentials: r.Header["Authorization"],
 		from:        asker(r, resource).RemoteAddr,
 		resource:    resource,
-		expires:     access.Expires,
 		stream:      longLived(r),
-		first:       reading{access.Subject, app.now()},
+		first:       reading{access, app.now()},
 	}
 	c.latest.Store(&c.first)
 	return c
@@ -66,29 +65,32 @@ func newLiveCaller(app *App, r *http.Request, resource oauth.Resource, access *o
 // authenticate finds out what the token stands for now. The guard takes the agent's credentials off the request before it
 // is handed on; what is asked is about those that it came with. A client that goes away ends the request, not the reading
 // of its grant, which others may wait for.
-func (c *liveCaller) authenticate() (*oauth.Access, error) {
+//
+// A stream ends with its token: the client opens it anew with another. A call that began in time goes on, so that its answer
+// isn't lost, for as long as its grant does.
+func (c *liveCaller) authenticate(last *oauth.Access) (*oauth.Access, error) {
 	ctx := context.WithoutCancel(c.ctx)
+	if !c.stream && !c.now().Before(last.Expires) {
+		return c.oauth.Standing(ctx, last)
+	}
 	came := (&http.Request{Header: http.Header{"Authorization": c.credentials}, RemoteAddr: c.from}).WithContext(ctx)
 	return c.oauth.Authenticate(ctx, came, c.resource)
 }
 
 // subject returns what the guard asks for every message: the caller's rights as they are now, and nil once the grant has
-// ended. A stream ends with its token, too: the client opens it anew with another. A call goes on with what was known
-// last, so that its answer isn't lost.
+// ended.
 func (c *liveCaller) subject() *policy.Subject {
 	last, now := c.latest.Load(), c.now()
 	if now.Sub(last.at) < readingAge {
-		return last.subject
+		return last.access.Subject
 	}
-	access, err := c.authenticate()
+	access, err := c.authenticate(last.access)
 	switch {
 	case err == nil:
-		c.latest.Store(&reading{access.Subject, now})
+		c.latest.Store(&reading{access, now})
 		return access.Subject
 	case errors.Is(err, oauth.ErrUnavailable) && now.Sub(last.at) < outagePatience:
-		return last.subject
-	case !errors.Is(err, oauth.ErrUnavailable) && !c.stream && !now.Before(c.expires):
-		return last.subject
+		return last.access.Subject
 	}
 	return nil
 }

@@ -29,7 +29,8 @@ func TestACallerIsWhoTheyAreNow(t *testing.T) {
 		{"a changed role on a stream", true, time.Second, changed, nil, after},
 		{"a revoked grant", false, time.Second, nil, oauth.ErrInvalidToken, nil},
 		{"a revoked grant on a stream", true, time.Second, nil, fmt.Errorf("%w: revoked", oauth.ErrInvalidToken), nil},
-		{"an expired token in a call", false, time.Hour, nil, oauth.ErrInvalidToken, before},
+		{"an expired token in a call", false, time.Hour, changed, nil, after},
+		{"an expired token in a call whose grant has ended", false, time.Hour, nil, oauth.ErrInvalidToken, nil},
 		{"an expired token on a stream", true, time.Hour, nil, oauth.ErrInvalidToken, nil},
 		{"a short outage", true, time.Second, nil, oauth.ErrUnavailable, before},
 		{"a long outage", true, time.Minute, nil, fmt.Errorf("%w: store", oauth.ErrUnavailable), nil},
@@ -38,14 +39,13 @@ func TestACallerIsWhoTheyAreNow(t *testing.T) {
 		{"an error of no known kind", false, time.Second, nil, errors.New("what"), nil},
 	} {
 		c := &liveCaller{
-			oauth:       told{tt.access, tt.err},
+			oauth:       told{tt.access, tt.err, !tt.stream && tt.later >= time.Hour},
 			now:         func() time.Time { return start.Add(tt.later) },
 			ctx:         t.Context(),
 			credentials: []string{"Bearer token"},
-			expires:     start.Add(time.Hour),
 			stream:      tt.stream,
 		}
-		c.latest.Store(&reading{before, start})
+		c.latest.Store(&reading{&oauth.Access{Subject: before, Expires: start.Add(time.Hour)}, start})
 		if got := c.subject(); got != tt.want {
 			t.Errorf("%s: got %+v, want %+v", tt.name, got, tt.want)
 		}
@@ -54,12 +54,20 @@ func TestACallerIsWhoTheyAreNow(t *testing.T) {
 
 // told is an authenticator that says the same of every token.
 type told struct {
-	access *oauth.Access
-	err    error
+	access  *oauth.Access
+	err     error
+	expired bool
 }
 
 func (t told) Authenticate(_ context.Context, r *http.Request, _ oauth.Resource) (*oauth.Access, error) {
-	if r.Header.Get("Authorization") != "Bearer token" {
+	if r.Header.Get("Authorization") != "Bearer token" || t.expired {
+		return nil, errors.New("asked about another token")
+	}
+	return t.access, t.err
+}
+
+func (t told) Standing(_ context.Context, access *oauth.Access) (*oauth.Access, error) {
+	if access == nil || !t.expired {
 		return nil, errors.New("asked about another token")
 	}
 	return t.access, t.err

@@ -22,6 +22,8 @@ type Access struct {
 	Subject *policy.Subject
 	// Expires is when the access token does.
 	Expires time.Time
+
+	token *cachedToken // nil for a token from elsewhere, which has no grant here
 }
 
 // Errors of Authenticate. They may be wrapped with a reason that is meant for the log.
@@ -85,11 +87,28 @@ func (s *Server) known(ctx context.Context, token string) (*cachedToken, error) 
 }
 
 // access is what a known token stands for now.
-func (s *Server) access(ctx context.Context, t *cachedToken) (_ *Access, err error) {
-	now := s.now()
-	if !now.Before(t.expires) {
+func (s *Server) access(ctx context.Context, t *cachedToken) (*Access, error) {
+	if !s.now().Before(t.expires) {
 		return nil, invalidToken("it has expired")
 	}
+	return s.standing(ctx, t)
+}
+
+// Standing finds what the token of an Access stands for now, as Authenticate does, but also if the token has expired since: the
+// answer of a call that began in time is still given, though not to somebody whose grant has ended, and by the roles of now.
+// A token from elsewhere has no grant here that could end: it goes on standing for what it did.
+//
+// The errors are ErrInvalidToken and ErrUnavailable.
+func (s *Server) Standing(ctx context.Context, a *Access) (*Access, error) {
+	if a.token == nil {
+		return a, nil
+	}
+	return s.standing(ctx, a.token)
+}
+
+// standing is what a token stands for by its grant, which is read if it was not in the last seconds.
+func (s *Server) standing(ctx context.Context, t *cachedToken) (_ *Access, err error) {
+	now := s.now()
 	st := t.grant.state.Load()
 	if st == nil || now.Sub(st.at) >= grantStateReread {
 		if t, st, err = s.reread(ctx, t, st, now); err != nil {
@@ -108,6 +127,7 @@ func (s *Server) access(ctx context.Context, t *cachedToken) (_ *Access, err err
 	}
 	access := &Access{
 		GrantID: t.grantID, ClientID: st.clientID, ClientName: st.clientName, Person: st.person, Subject: st.subject, Expires: t.expires,
+		token: t,
 	}
 	t.last.Store(&cachedAccess{st, access})
 	return access, nil

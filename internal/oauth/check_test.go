@@ -279,6 +279,30 @@ func TestRevocationBites(t *testing.T) {
 	}
 }
 
+// A call may take longer than its token lasts. Its answer is given by the roles of then, and not to those whose access was ended
+// meanwhile.
+func TestAttackACallThatOutlivesItsToken(t *testing.T) {
+	f := newFixture(t, nil)
+	_, a := f.newTokens()
+	access, err := f.call(a.Access, testResource)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.clock.advance(f.server.cfg.AccessTTL)
+	if _, err := f.call(a.Access, testResource); !errors.Is(err, ErrInvalidToken) {
+		t.Errorf("an expired token: %v", err)
+	}
+	if now, err := f.server.Standing(t.Context(), access); err != nil || now.Subject.ID != access.Subject.ID {
+		t.Errorf("a call that began in time: %v, %v", now, err)
+	}
+	if err := f.server.Revoke(t.Context(), access.GrantID); err != nil {
+		t.Fatal(err)
+	}
+	if now, err := f.server.Standing(t.Context(), access); !errors.Is(err, ErrInvalidToken) {
+		t.Errorf("a call whose grant has ended: %v, %v", now, err)
+	}
+}
+
 // A store that is down is told as such: the token may well be good. It makes no revoked token good for longer.
 func TestCallsWhileTheStoreIsDown(t *testing.T) {
 	c := newClock()
