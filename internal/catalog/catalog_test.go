@@ -23,6 +23,7 @@ func TestReadFindsWhatClientsRepeatAndShow(t *testing.T) {
 		"empty":            {`{"name":"t","inputSchema":{"properties":{"a":{"x-mcp-header":""}}}}`, nil},
 		"the same twice":   {`{"name":"t","inputSchema":{"properties":{"a":{"x-mcp-header":"Q"},"b":{"x-mcp-header":"q"}}}}`, nil},
 		"a boolean schema": {`{"name":"t","inputSchema":{"properties":{"a":true,"b":{"x-mcp-header":"B"}}}}`, &Tool{[]Param{{"Mcp-Param-B", []string{"b"}}}, ""}},
+		"too long":         {`{"name":"t","description":"` + strings.Repeat("d", maxEntry) + `","_meta":{"ui":{"resourceUri":"ui://a/b"}}}`, nil},
 		"too deep":         {`{"name":"t","inputSchema":` + deep + `}`, nil},
 		"no schema":        {`{"name":"t","inputSchema":true,"_meta":{"ui":{"resourceUri":"ui://a"}}}`, nil},
 		"a page":           {`{"name":"t","_meta":{"ui":{"resourceUri":"ui://a/b"}}}`, &Tool{nil, "ui://a/b"}},

@@ -15,6 +15,10 @@ const paramHeader = "Mcp-Param-"
 // maxDepth bounds how deep below the schema's root an argument may stand that is repeated in a header field.
 const maxDepth = 32
 
+// maxEntry bounds the entry of a list that is read, in bytes. Each level of a schema is read once more for every level above
+// it, so that a server could have a long and deep one keep the gateway busy.
+const maxEntry = 64 << 10
+
 // Param is an argument of a tool that a client repeats in a header field (revision 2026-07-28, "Custom Headers from Tool
 // Parameters").
 type Param struct {
@@ -39,8 +43,11 @@ type schema struct {
 }
 
 // Read reads the definition of a tool, one entry of a server's list. It returns nil if there is nothing to remember, or
-// the definition can't be read for certain.
+// the definition is too long or can't be read for certain.
 func Read(entry []byte) *Tool {
+	if len(entry) > maxEntry {
+		return nil
+	}
 	var d definition
 	if json.Unmarshal(entry, &d) != nil {
 		return nil
