@@ -36,7 +36,8 @@ type AcceptTokens struct {
 	Allow []AllowTokens `json:"allow,omitempty"`
 
 	// The identity that says which organization, roles and permissions a person has, where tokens don't: workos, for tokens of
-	// AuthKit. It lets in whom it would let in at a sign-in.
+	// AuthKit. It lets in whom it would let in at a sign-in, also those whom no allow lets in, and what it said is used for up to
+	// twice the identity_refresh.
 	RolesFrom string `json:"roles_from,omitempty"`
 
 	// Where tokens have roles: the names of claims, or paths with dots in them.
@@ -51,10 +52,12 @@ type AcceptTokens struct {
 	// Where tokens have the client. Default: client_id, or azp.
 	ClientClaims []string `json:"client_claims,omitempty"`
 
-	// Roles of the policy that every token has. They need an allow.
+	// Roles of the policy for every token that an allow lets in, which is needed. People whom roles_from alone lets in don't get
+	// them.
 	Roles []string `json:"roles,omitempty"`
 
-	// Permissions of the policy that every token has. They need an allow.
+	// Permissions of the policy for every token that an allow lets in, which is needed. People whom roles_from alone lets in
+	// don't get them.
 	Permissions []string `json:"permissions,omitempty"`
 
 	// Keep the issuer out of the protected resource metadata: for one where no MCP client can sign in, such as that of a CI.

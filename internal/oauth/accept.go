@@ -25,7 +25,7 @@ type Accepted struct {
 	// RoleClaims, PermissionClaims, OrgClaims and ClientClaims are where a token has these; paths have dots. Of OrgClaims and
 	// ClientClaims the first that a token has counts; the default of ClientClaims is client_id and azp.
 	RoleClaims, PermissionClaims, OrgClaims, ClientClaims []string
-	// Roles and Permissions are those that every token has.
+	// Roles and Permissions are those of every token that an admission lets in; who comes in by the directory alone does not get them.
 	Roles, Permissions []string
 	// Directory says who a person is, and what they may do, where tokens carry no roles: then it alone decides. Optional.
 	Directory identity.Directory
