@@ -23,11 +23,8 @@ const (
 
 // accepting is the check of tokens from elsewhere. Only good ones are remembered.
 type accepting struct {
-	seed   maphash.Seed
-	shards [cacheShards]struct {
-		sync.RWMutex
-		m map[uint64]*acceptedToken
-	}
+	seed    maphash.Seed
+	tokens  knownTokens[*acceptedToken]
 	checks  flights[*acceptedState]
 	mu      sync.Mutex
 	useless limiters[netip.Prefix]
@@ -78,54 +75,21 @@ func (a *accepting) hash(token, resource string) uint64 {
 	return maphash.String(a.seed, token) ^ maphash.String(a.seed, resource)*31
 }
 
-// find finds a token that was found good at a resource. All of it is compared.
+// find finds a token that was found good at a resource.
 func (a *accepting) find(token, resource string) *acceptedToken {
-	h := a.hash(token, resource)
-	shard := &a.shards[h%cacheShards]
-	shard.RLock()
-	t := shard.m[h]
-	shard.RUnlock()
+	t := a.tokens.find(a.hash(token, resource))
 	if t == nil || t.token != token || t.resource != resource {
 		return nil
 	}
 	return t
 }
 
-// put remembers a token. A full shard first loses what has expired, and if that is nothing, any one.
+// put remembers a token.
 func (a *accepting) put(t *acceptedToken, now time.Time) {
-	h := a.hash(t.token, t.resource)
-	shard := &a.shards[h%cacheShards]
-	shard.Lock()
-	defer shard.Unlock()
-	if shard.m == nil {
-		shard.m = make(map[uint64]*acceptedToken)
-	}
-	if len(shard.m) >= tokensPerShard {
-		for k, old := range shard.m {
-			if !now.Before(old.state.Load().access.Expires) {
-				delete(shard.m, k)
-			}
-		}
-	}
-	if len(shard.m) >= tokensPerShard {
-		for k := range shard.m {
-			delete(shard.m, k)
-			break
-		}
-	}
-	shard.m[h] = t
+	a.tokens.put(a.hash(t.token, t.resource), t, now)
 }
 
-// prune drops the tokens that have expired.
-func (a *accepting) prune(now time.Time) {
-	for i := range a.shards {
-		shard := &a.shards[i]
-		shard.Lock()
-		for k, t := range shard.m {
-			if !now.Before(t.state.Load().access.Expires) {
-				delete(shard.m, k)
-			}
-		}
-		shard.Unlock()
-	}
+// expired implements forgettable.
+func (t *acceptedToken) expired(now time.Time) bool {
+	return !now.Before(t.state.Load().access.Expires)
 }

@@ -184,8 +184,8 @@ func TestSignedTokensAreRemembered(t *testing.T) {
 		f.server.accepting.put(known, now)
 	}
 	tokens := 0
-	for i := range f.server.accepting.shards {
-		tokens += len(f.server.accepting.shards[i].m)
+	for i := range f.server.accepting.tokens.shards {
+		tokens += len(f.server.accepting.tokens.shards[i].m)
 	}
 	if tokens > cacheShards*tokensPerShard {
 		t.Errorf("%d tokens are remembered", tokens)

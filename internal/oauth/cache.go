@@ -11,7 +11,6 @@ import (
 // none out.
 const (
 	cacheShards      = 64
-	tokensPerShard   = 256
 	grantsPerShard   = 256
 	grantStateTTL    = 5 * time.Second
 	grantStateReread = 3 * time.Second
@@ -20,10 +19,7 @@ const (
 // cache remembers which tokens were found good, and what their grants are like. Finding one takes a read lock of one shard.
 type cache struct {
 	seed   maphash.Seed
-	tokens [cacheShards]struct {
-		sync.RWMutex
-		m map[uint64]*cachedToken
-	}
+	tokens knownTokens[*cachedToken]
 	grants [cacheShards]struct {
 		sync.Mutex
 		m map[string]*cachedGrant
@@ -61,43 +57,22 @@ type cachedGrant struct {
 // newCache makes an empty cache.
 func newCache() *cache { return &cache{seed: maphash.MakeSeed()} }
 
-// token finds a token. A hash alone would let one token pass for another, so all of it is compared.
+// token finds a token.
 func (c *cache) token(token string) *cachedToken {
-	h := maphash.String(c.seed, token)
-	shard := &c.tokens[h%cacheShards]
-	shard.RLock()
-	t := shard.m[h]
-	shard.RUnlock()
+	t := c.tokens.find(maphash.String(c.seed, token))
 	if t == nil || t.token != token {
 		return nil
 	}
 	return t
 }
 
-// put remembers a token. A full shard first loses what has expired, and if that is nothing, any one of its tokens.
+// put remembers a token.
 func (c *cache) put(t *cachedToken, now time.Time) {
-	h := maphash.String(c.seed, t.token)
-	shard := &c.tokens[h%cacheShards]
-	shard.Lock()
-	defer shard.Unlock()
-	if shard.m == nil {
-		shard.m = make(map[uint64]*cachedToken)
-	}
-	if len(shard.m) >= tokensPerShard {
-		for k, old := range shard.m {
-			if !now.Before(old.expires) {
-				delete(shard.m, k)
-			}
-		}
-	}
-	if len(shard.m) >= tokensPerShard {
-		for k := range shard.m {
-			delete(shard.m, k)
-			break
-		}
-	}
-	shard.m[h] = t
+	c.tokens.put(maphash.String(c.seed, t.token), t, now)
 }
+
+// expired implements forgettable.
+func (t *cachedToken) expired(now time.Time) bool { return !now.Before(t.expires) }
 
 // grant finds or makes the place of a grant. A place that is pushed out is forgotten for good, so that no token can go on with it.
 func (c *cache) grant(id string) *cachedGrant {
@@ -130,30 +105,6 @@ func (c *cache) forget(id string) {
 	shard.Unlock()
 	if g != nil {
 		g.forget()
-	}
-}
-
-// prune drops the tokens that have expired.
-func (c *cache) prune(now time.Time) {
-	for i := range c.tokens {
-		shard := &c.tokens[i]
-		shard.Lock()
-		for k, t := range shard.m {
-			if !now.Before(t.expires) {
-				delete(shard.m, k)
-			}
-		}
-		shard.Unlock()
-	}
-}
-
-// dropTokens has all tokens checked anew.
-func (c *cache) dropTokens() {
-	for i := range c.tokens {
-		shard := &c.tokens[i]
-		shard.Lock()
-		clear(shard.m)
-		shard.Unlock()
 	}
 }
 

@@ -340,7 +340,7 @@ func TestTheCacheIsBounded(t *testing.T) {
 	}
 	tokens, grants := 0, 0
 	for i := range cacheShards {
-		tokens += len(f.server.cache.tokens[i].m)
+		tokens += len(f.server.cache.tokens.shards[i].m)
 		grants += len(f.server.cache.grants[i].m)
 	}
 	if tokens > cacheShards*tokensPerShard || grants > cacheShards*grantsPerShard {
@@ -358,7 +358,7 @@ func TestTheCacheIsBounded(t *testing.T) {
 	if err := f.server.Sweep(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if len(f.server.cache.tokens[0].m) != 0 {
+	if len(f.server.cache.tokens.shards[0].m) != 0 {
 		t.Error("expired tokens are still there")
 	}
 }

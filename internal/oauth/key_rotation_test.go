@@ -91,7 +91,7 @@ func TestKeysRotateWithOverlap(t *testing.T) {
 			a.clock.advance(15*time.Minute - time.Second)
 			alive = slices.DeleteFunc(alive, func(t token) bool { return !a.clock.now().Before(t.expires) })
 			for _, node := range nodes {
-				node.server.cache.dropTokens()
+				node.server.cache.tokens.clear()
 				for _, token := range alive {
 					if _, err := node.call(token.text, testResource); err != nil {
 						t.Fatalf("hour %d: %v", hour, err)
@@ -158,7 +158,7 @@ func TestKeysOutliveTheLongestToken(t *testing.T) {
 	for range 10*24 - 1 {
 		f.clock.advance(time.Hour)
 		shorter.machineToken()
-		shorter.server.cache.dropTokens()
+		shorter.server.cache.tokens.clear()
 		if _, err := shorter.call(token, testResource); err != nil {
 			t.Fatal(err)
 		}

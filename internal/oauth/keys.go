@@ -166,7 +166,7 @@ func (k *keyring) use(set *keySet, sealed []byte) (*signingKeys, error) {
 	if before != nil {
 		for id := range before.public {
 			if keys.public[id] == nil {
-				k.server.cache.dropTokens()
+				k.server.cache.tokens.clear()
 				break
 			}
 		}

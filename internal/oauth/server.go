@@ -175,8 +175,8 @@ func (s *Server) abilities(p *identity.Person, res Resource) ([]pages.Ability, b
 // Sweep deletes what has expired, and the signs of it in memory. It also puts back the keys that tokens are signed with, should
 // they have gone from the store.
 func (s *Server) Sweep(ctx context.Context) error {
-	s.cache.prune(s.now())
-	s.accepting.prune(s.now())
+	s.cache.tokens.prune(s.now())
+	s.accepting.tokens.prune(s.now())
 	s.keys.keep(ctx)
 	s.saveUses(ctx)
 	_, err := s.cfg.Store.Sweep(ctx)
