@@ -79,10 +79,23 @@ func (l *Live) End() {
 	l.hurry()
 }
 
-// hurry bounds how long the client is waited for, if the stream is open and is ended by us. The caller holds ending.
+// hurry bounds how long the client is waited for, if the stream is open and is ended by us. The caller holds ending, and has
+// not the turn: whoever has it may be writing at this moment, and be what is waited for.
 func (l *Live) hurry() {
 	if l.control != nil && l.Ended() {
-		_ = l.control.SetWriteDeadline(time.Now().Add(l.x.g.farewell)) // fails only where there is no such bound
+		_ = innermost(l.x.w).SetWriteDeadline(time.Now().Add(l.x.g.farewell)) // fails only where there is no such bound
+	}
+}
+
+// innermost controls the writer in w that net/http made. Its deadlines may be set while it is written to; those of what is
+// around it, such as Caddy's own bound of idle writes, need not bear that.
+func innermost(w http.ResponseWriter) *http.ResponseController {
+	for {
+		outer, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			return http.NewResponseController(w)
+		}
+		w = outer.Unwrap()
 	}
 }
 
