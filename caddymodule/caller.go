@@ -32,6 +32,7 @@ type liveCaller struct {
 	stream      bool
 	first       reading
 	latest      atomic.Pointer[reading]
+	ended       atomic.Bool // found to stand for nothing any more, and for good
 }
 
 // authenticator finds out what the access token of a request stands for.
@@ -80,6 +81,9 @@ func (c *liveCaller) authenticate(last *oauth.Access) (*oauth.Access, error) {
 // subject returns what the guard asks for every message: the caller's rights as they are now, and nil once the grant has
 // ended.
 func (c *liveCaller) subject() *policy.Subject {
+	if c.ended.Load() {
+		return nil
+	}
 	last, now := c.latest.Load(), c.now()
 	if now.Sub(last.at) < readingAge {
 		return last.access.Subject
@@ -91,6 +95,8 @@ func (c *liveCaller) subject() *policy.Subject {
 		return access.Subject
 	case errors.Is(err, oauth.ErrUnavailable) && now.Sub(last.at) < outagePatience:
 		return last.access.Subject
+	case errors.Is(err, oauth.ErrInvalidToken):
+		c.ended.Store(true)
 	}
 	return nil
 }

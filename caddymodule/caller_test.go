@@ -52,6 +52,24 @@ func TestACallerIsWhoTheyAreNow(t *testing.T) {
 	}
 }
 
+// A token from elsewhere that was revoked stands for nothing once it has expired, too, when nobody is asked about it any more.
+func TestAttackACallerWhoseAccessHasEndedComesBack(t *testing.T) {
+	start := time.Date(2026, 7, 28, 12, 0, 0, 0, time.UTC)
+	now := start.Add(time.Second)
+	c := &liveCaller{
+		oauth: told{nil, oauth.ErrInvalidToken, false}, now: func() time.Time { return now }, ctx: t.Context(), credentials: []string{"Bearer token"},
+	}
+	access := &oauth.Access{Subject: &policy.Subject{ID: "before"}, Expires: start.Add(time.Hour)}
+	c.latest.Store(&reading{access, start})
+	if got := c.subject(); got != nil {
+		t.Fatalf("revoked: %+v", got)
+	}
+	now, c.oauth = start.Add(time.Hour), told{access, nil, true}
+	if got := c.subject(); got != nil {
+		t.Errorf("expired after that: %+v", got)
+	}
+}
+
 // told is an authenticator that says the same of every token.
 type told struct {
 	access  *oauth.Access
