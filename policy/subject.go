@@ -43,11 +43,24 @@ type Subject struct {
 
 	// Machine marks a client that acts for itself (RFC 6749 §4.4, client credentials): `everyone` does not apply to it.
 	Machine bool
+
+	// Client is the agent that acts for the subject.
+	Client Client
+
+	// Narrowing is what the subject left that agent; nil if all.
+	Narrowing *Narrowing
 }
 
 // Decision is the answer for one name.
 type Decision struct {
+	// Allowed says that it may be seen, and used if the other fields say nothing against it.
 	Allowed bool
+
+	// Ask says that each use has to be approved by a person first. It comes with Allowed.
+	Ask bool
+
+	// Limit bounds how often it may be used; nil if nothing does. It comes with Allowed.
+	Limit *Limit
 
 	// Rule is the deciding rule and where it is written, such as "mcp-policy.yaml:12 (role member, allow)", or why no
 	// rule could decide, such as "no rule allows it". It is for logs and explanations, not for the client.

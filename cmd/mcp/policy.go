@@ -111,7 +111,7 @@ func explainCommand() *cobra.Command {
 
 			decision := compiled.View(&subject, server).Decide(kind, names[kind])
 			if asJSON {
-				err = printJSON(cmd.OutOrStdout(), explanation(decision))
+				err = printJSON(cmd.OutOrStdout(), explanation{decision.Allowed, decision.Rule})
 			} else {
 				verdict := "deny"
 				if decision.Allowed {
