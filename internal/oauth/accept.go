@@ -54,11 +54,11 @@ var errNotAdmitted = errors.New("no rule admits it")
 // foreignGrant begins the id under which what is done with tokens from elsewhere is counted: there is no grant of ours.
 const foreignGrant = "foreign:"
 
-// access turns a token that its issuer vouches for into what it is worth at res. The errors are ErrInvalidToken, with the reason,
-// and ErrUnavailable.
-func (s *Server) acceptedAccess(ctx context.Context, via *Accepted, token *foreign.Token, res Resource) (*Access, error) {
+// acceptedAccess turns a token that its issuer vouches for into what it is worth at res, and says until when roles that were looked up
+// count. The errors are ErrInvalidToken, with the reason, and ErrUnavailable.
+func (s *Server) acceptedAccess(ctx context.Context, via *Accepted, token *foreign.Token, res Resource) (_ *Access, until time.Time, _ error) {
 	if !via.isFor(token, res) {
-		return nil, invalidToken("it is for another resource")
+		return nil, until, invalidToken("it is for another resource")
 	}
 	client := firstText(token.Claims, via.ClientClaims)
 	subject := &policy.Subject{
@@ -80,13 +80,14 @@ func (s *Server) acceptedAccess(ctx context.Context, via *Accepted, token *forei
 		if _, err := via.admit(subject, token.Claims); err != nil {
 			subject.Roles, subject.Permissions = nil, nil
 		}
-		if err := s.lookUp(ctx, via, token.Subject, subject); err != nil {
-			return nil, err
+		var err error
+		if until, err = s.lookUp(ctx, via, token.Subject, subject); err != nil {
+			return nil, until, err
 		}
 	} else {
 		person, err := via.admit(subject, token.Claims)
 		if err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrInvalidToken, err)
+			return nil, until, fmt.Errorf("%w: %w", ErrInvalidToken, err)
 		}
 		subject.Machine = !person || forItself
 	}
@@ -101,7 +102,7 @@ func (s *Server) acceptedAccess(ctx context.Context, via *Accepted, token *forei
 			Impersonator: token.Claims.Text("act.sub"),
 		}
 	}
-	return access, nil
+	return access, until, nil
 }
 
 // isFor reports whether a token is for a resource (RFC 8707 section 2, RFC 9068 section 4).
@@ -161,20 +162,20 @@ func inDomain(email string, domains []string) bool {
 	return at > 0 && slices.ContainsFunc(domains, func(domain string) bool { return strings.EqualFold(domain, email[at+1:]) })
 }
 
-// lookUp has the directory say who somebody is, as it said lately or says now.
-func (s *Server) lookUp(ctx context.Context, via *Accepted, id string, subject *policy.Subject) error {
-	person, err := s.directory.find(ctx, via.Directory, id, subject.Org, lookupAges{s.cfg.IdentityRefresh, s.cfg.MaxStale}, s.now())
+// lookUp has the directory say who somebody is, as it said lately or says now, and until when that counts.
+func (s *Server) lookUp(ctx context.Context, via *Accepted, id string, subject *policy.Subject) (time.Time, error) {
+	person, until, err := s.directory.find(ctx, via.Directory, id, subject.Org, lookupAges{s.cfg.IdentityRefresh, s.cfg.MaxStale}, s.now())
 	if errors.Is(err, identity.ErrDenied) {
-		return fmt.Errorf("%w: %w", ErrInvalidToken, err)
+		return time.Time{}, fmt.Errorf("%w: %w", ErrInvalidToken, err)
 	}
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+		return time.Time{}, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	subject.Machine = false
 	subject.Email, subject.Name, subject.Org = person.Email, person.Name, person.Org
 	subject.Roles = append(subject.Roles, person.Roles...)
 	subject.Permissions = append(subject.Permissions, person.Permissions...)
-	return nil
+	return until, nil
 }
 
 // acceptedAges are how long what came of a token counts: after soft it is checked again while calls go on, after hard they wait.
@@ -191,4 +192,12 @@ func (a *Accepted) ages(refresh time.Duration) acceptedAges {
 		return acceptedAges{hard / 5 * 4, hard}
 	}
 	return acceptedAges{acceptedTTL / 5 * 4, acceptedTTL}
+}
+
+// within is a within a time of so long.
+func (a acceptedAges) within(limit time.Duration) acceptedAges {
+	if limit >= a.hard {
+		return a
+	}
+	return acceptedAges{limit / 5 * 4, limit}
 }

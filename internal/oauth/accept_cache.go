@@ -42,6 +42,8 @@ type acceptedToken struct {
 type acceptedState struct {
 	at     time.Time
 	access *Access
+	// until is when the roles have to be looked up again; zero if they come from the token.
+	until time.Time
 	// err is why a token that was good is so no more; access is what it was then. That is known for some seconds, so that whoever still
 	// comes with it, as streams do that it opened, is no reason to ask its issuer again, nor counts as one who makes tokens up.
 	err error

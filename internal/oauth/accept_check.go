@@ -81,8 +81,11 @@ func (s *Server) recheck(ctx context.Context, t *acceptedToken, res Resource) (*
 		return nil, invalidToken("it has expired")
 	}
 	age, ages := now.Sub(state.at), t.ages
-	if state.err != nil {
+	switch {
+	case state.err != nil:
 		ages = acceptedAges{grantStateReread, grantStateTTL}
+	case !state.until.IsZero():
+		ages = ages.within(state.until.Sub(state.at))
 	}
 	if age >= 0 && age < ages.soft {
 		return state.outcome()
@@ -129,11 +132,11 @@ func (s *Server) check(ctx context.Context, t *acceptedToken, res Resource) (*ac
 	if err != nil {
 		return nil, asAccessError(err)
 	}
-	access, err := s.acceptedAccess(ctx, t.via, token, res)
+	access, until, err := s.acceptedAccess(ctx, t.via, token, res)
 	if err != nil {
 		return nil, err
 	}
-	return &acceptedState{at: at, access: access}, nil
+	return &acceptedState{at: at, access: access, until: until}, nil
 }
 
 // asAccessError makes one of the errors of Authenticate of any.

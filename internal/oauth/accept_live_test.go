@@ -280,6 +280,58 @@ func TestRolesThatTokensDoNotCarryAreLookedUp(t *testing.T) {
 	}
 }
 
+// Roles that were looked up are no older than identity_refresh for whichever token of the person, however late in that time it was first
+// seen; while the directory is down, it is left alone for a while.
+func TestLookedUpRolesAreNoOlderThanTheyMayBe(t *testing.T) {
+	f := newFixture(t, nil)
+	e := f.elsewhere()
+	alice := func(role string) *identity.Person {
+		return &identity.Person{Provider: "workos", ID: "user_1", Org: "org_1", Roles: []string{role}}
+	}
+	directory := &people{person: alice("admin")}
+	a := e.accepted(false, func(a *Accepted) { a.Directory, a.RoleClaims, a.OrgClaims = directory, nil, []string{"org_id"} })
+	exp := f.clock.now().Add(24 * time.Hour).Unix()
+	first, second := e.signed(map[string]any{"org_id": "org_1", "exp": exp}), e.signed(map[string]any{"org_id": "org_1", "exp": exp, "jti": "2"})
+	call := func(token, role string) {
+		t.Helper()
+		access, err := f.callAt(token, testResource, a)
+		if err != nil || !slices.Equal(access.Subject.Roles, []string{role}) {
+			t.Errorf("got %+v, %v, want %s", access, err, role)
+		}
+	}
+	refresh := f.server.cfg.IdentityRefresh
+	call(first, "admin")
+	directory.set(alice("member"), nil)
+	f.clock.advance(refresh/5*4 - time.Second)
+	call(second, "admin")
+	f.clock.advance(refresh/5 + time.Second)
+	call(second, "member")
+	call(first, "member")
+
+	directory.set(nil, &identity.Unavailable{})
+	f.clock.advance(refresh)
+	asked := len(directory.asked)
+	for range 3 {
+		call(first, "member")
+		call(second, "member")
+	}
+	if n := len(directory.asked) - asked; n != 1 {
+		t.Errorf("a directory that is down was asked %d times at once", n)
+	}
+	directory.set(alice("guest"), nil)
+	f.clock.advance(askRetry)
+	call(first, "guest")
+	// Whoever calls all the time waits for nobody: what gets old is asked for ahead.
+	directory.set(alice("member"), nil)
+	f.clock.advance(refresh / 5 * 4)
+	call(first, "guest")
+	f.server.accepting.checks.wait()
+	f.server.directory.calls.wait()
+	directory.set(alice("member"), errors.New("nobody should have to ask"))
+	f.clock.advance(refresh / 5)
+	call(first, "member")
+}
+
 // A personal access token of ours is opaque, too, and nobody else's business.
 func TestPersonalTokensAreNotShownToOtherIssuers(t *testing.T) {
 	f := newFixture(t, nil)

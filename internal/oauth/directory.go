@@ -36,21 +36,71 @@ type lookup struct {
 	at     time.Time
 	person *identity.Person
 	denied error
+	// retry is when a directory that could not answer since is asked again.
+	retry time.Time
 }
 
-// find returns who somebody is. The errors are those of identity.Directory.
-func (d *directory) find(ctx context.Context, in identity.Directory, id, org string, ages lookupAges, now time.Time) (*identity.Person, error) {
+// find returns who somebody is, and until when that counts. The errors are those of identity.Directory.
+func (d *directory) find(
+	ctx context.Context, in identity.Directory, id, org string, ages lookupAges, now time.Time,
+) (*identity.Person, time.Time, error) {
 	key := lookupKey{in.Name(), id, org}
 	d.mu.Lock()
 	last := d.known[key]
 	d.mu.Unlock()
-	if last != nil && last.fresh(ages.refresh, now) {
-		return last.person, last.denied
+	switch {
+	case last == nil:
+	case last.fresh(ages.refresh/5*4, now):
+		return last.person, last.at.Add(ages.refresh), last.denied
+	case last.fresh(ages.refresh, now):
+		d.ask(ctx, in, key, now) // for whoever comes later
+		return last.person, last.at.Add(ages.refresh), last.denied
+	case last.usable(ages.maxStale, now) && now.Before(last.retry):
+		return last.person, last.standsIn(ages.maxStale), nil
 	}
-	call := d.calls.start(shortDigest(key.provider, key.id, key.org), func() (*lookup, error) {
+	usable := last != nil && last.usable(ages.maxStale, now)
+	call := d.ask(ctx, in, key, now)
+	var timeout <-chan time.Time
+	if usable {
+		timer := time.NewTimer(defaultAskWait)
+		defer timer.Stop()
+		timeout = timer.C
+	}
+	select {
+	case <-call.done:
+		if call.err == nil {
+			return call.value.person, call.value.at.Add(ages.refresh), call.value.denied
+		}
+		if !usable {
+			return nil, time.Time{}, call.err
+		}
+	case <-timeout:
+	case <-ctx.Done():
+		return nil, time.Time{}, ctx.Err()
+	}
+	// An outage is ridden out, as it is for our own grants.
+	next := d.putOff(key, last, now.Add(askRetry))
+	return next.person, next.standsIn(ages.maxStale), nil
+}
+
+// putOff has the directory left alone until retry, if it has not answered meanwhile.
+func (d *directory) putOff(key lookupKey, last *lookup, retry time.Time) *lookup {
+	next := *last
+	next.retry = retry
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.known[key] == last {
+		d.known[key] = &next
+	}
+	return &next
+}
+
+// ask asks the directory, once for all who want to know.
+func (d *directory) ask(ctx context.Context, in identity.Directory, key lookupKey, now time.Time) *flight[*lookup] {
+	return d.calls.start(shortDigest(key.provider, key.id, key.org), func() (*lookup, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookupTimeout)
 		defer cancel()
-		person, err := in.Lookup(ctx, id, org)
+		person, err := in.Lookup(ctx, key.id, key.org)
 		if err != nil && !errors.Is(err, identity.ErrDenied) {
 			return nil, err
 		}
@@ -58,19 +108,19 @@ func (d *directory) find(ctx context.Context, in identity.Directory, id, org str
 		d.keep(key, next)
 		return next, nil
 	})
-	select {
-	case <-call.done:
-	case <-ctx.Done():
-		return nil, ctx.Err()
+}
+
+// usable reports whether an answer may stand in for a directory that is down.
+func (l *lookup) usable(maxStale time.Duration, now time.Time) bool {
+	return l.denied == nil && l.fresh(maxStale, now)
+}
+
+// standsIn is until when an answer stands in for a directory that is down, without another look there.
+func (l *lookup) standsIn(maxStale time.Duration) time.Time {
+	if end := l.at.Add(maxStale); end.Before(l.retry) {
+		return end
 	}
-	if call.err == nil {
-		return call.value.person, call.value.denied
-	}
-	// An outage is ridden out, as it is for our own grants.
-	if last != nil && last.denied == nil && last.fresh(ages.maxStale, now) {
-		return last.person, nil
-	}
-	return nil, call.err
+	return l.retry
 }
 
 // fresh reports whether an answer still counts.
