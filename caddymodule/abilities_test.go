@@ -25,7 +25,8 @@ roles:
 	if err != nil {
 		t.Fatal(err)
 	}
-	app := &App{policy: compiled, shared: new(runtime)}
+	app := &App{policy: new(policySource), shared: new(runtime)}
+	app.policy.state.Store(&policyState{policy: compiled})
 	member := &policy.Subject{ID: "local:alice", Roles: []string{"member"}}
 	got, nothing := app.abilities(member, oauth.Resource{Server: "docs"})
 	want := []pages.Ability{

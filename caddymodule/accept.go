@@ -169,7 +169,7 @@ func (h *Handler) accept(at *AcceptTokens) (*oauth.Accepted, error) {
 		}
 		accepted.Admit = append(accepted.Admit, admission)
 	}
-	if err := checkMentions(h.app.policy, mentionRights("every token", at.Roles, at.Permissions)); err != nil {
+	if err := h.app.checkMentions(mentionRights("every token", at.Roles, at.Permissions)...); err != nil {
 		return nil, err
 	}
 	if at.RolesFrom != "" {

@@ -9,6 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/oauth"
+	"github.com/mcpgateway/caddy-mcp-gateway/policy"
 )
 
 func init() { caddy.RegisterModule(adminAPI{}) }
@@ -73,16 +74,32 @@ type adminPolicy struct {
 	Roles       []string `json:"roles"`
 	Permissions []string `json:"permissions"`
 	Servers     []string `json:"servers"`
+
+	// Since is when it came into force.
+	Since time.Time `json:"since"`
+
+	// Error is what is wrong with the file, if what it says is not in force.
+	Error *adminPolicyError `json:"error,omitempty"`
+}
+
+// adminPolicyError is what keeps a policy file from coming into force.
+type adminPolicyError struct {
+	Since    time.Time       `json:"since"`
+	Mistakes []*policy.Error `json:"mistakes"`
 }
 
 // getPolicy answers which policy is in force.
 func getPolicy(app *App, _ *http.Request) (any, error) {
+	state := app.policy.state.Load()
 	answer := adminPolicy{
-		Hash: app.policy.Hash(), Mode: "enforce", File: app.PolicyFile,
-		Roles: app.policy.Roles(), Permissions: app.policy.Permissions(), Servers: app.serverNames(),
+		Hash: state.policy.Hash(), Mode: "enforce", File: app.policy.file, Since: state.since,
+		Roles: state.policy.Roles(), Permissions: state.policy.Permissions(), Servers: app.serverNames(),
 	}
-	if app.policy.Observe() {
+	if state.policy.Observe() {
 		answer.Mode = "observe"
+	}
+	if state.fault != nil {
+		answer.Error = &adminPolicyError{Since: state.faultSince, Mistakes: policy.Mistakes(state.fault)}
 	}
 	return answer, nil
 }

@@ -40,7 +40,8 @@ type App struct {
 	// The role policy. Either this or policy_file is required.
 	Policy *policy.Document `json:"policy,omitempty"`
 
-	// A file with the role policy, in YAML. It is read whenever the config is loaded.
+	// A file with the role policy, in YAML. It is read when the config is loaded, and again whenever it changes; one with
+	// mistakes is reported, and the policy from before stays.
 	PolicyFile string `json:"policy_file,omitempty"`
 
 	// Where grants, codes, clients and keys are kept. Default: caddy, which is Caddy's configured storage.
@@ -92,7 +93,8 @@ type App struct {
 	issuer     origin
 	drained    []*caddyhttp.Server // those that end the streams when they shut down
 	origins    originList
-	policy     *policy.Policy
+	policy     *policySource
+	mentions   []mention // what of this config names roles and permissions
 	auditor    audit.Sink
 	providers  []identity.Provider
 	oauth      *oauth.Server
@@ -132,17 +134,15 @@ func (app *App) Provision(ctx caddy.Context) error {
 		return err
 	}
 
-	var err error
-	if app.policy, err = app.loadPolicy(); err != nil {
+	if err := app.takePolicy(); err != nil {
 		return err
 	}
-	mentions := app.Clients.mentions()
 	providers, named, err := app.loadIdentities(ctx)
 	if err != nil {
 		return err
 	}
 	app.providers = providers
-	if err := checkMentions(app.policy, append(mentions, named...)); err != nil {
+	if err := app.checkMentions(append(app.Clients.mentions(), named...)...); err != nil {
 		return err
 	}
 	kept, err := app.loadStore(ctx)

@@ -109,8 +109,8 @@ func (u *upstreamServer) last(t *testing.T) *http.Request {
 
 // gatewayConfig is what differs between the gateways of the tests.
 type gatewayConfig struct {
-	Global, App, Alice, Clients, Policy, Site, Rest string
-	Port, Dir                                       string
+	Global, App, Alice, Clients, Policy, PolicyFile, Site, Rest string
+	Port, Dir                                                   string
 }
 
 var gatewayTemplate = template.Must(template.New("").Parse(`{
@@ -138,9 +138,9 @@ var gatewayTemplate = template.Must(template.New("").Parse(`{
 				role member
 			}
 		}
-		policy {
+		policy {{if .PolicyFile}}"{{.PolicyFile}}"{{else}}{
 			{{.Policy}}
-		}
+		}{{end}}
 		{{.App}}
 	}
 }

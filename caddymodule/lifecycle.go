@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -65,8 +66,12 @@ func (app *App) Start() error {
 	app.stopped = make(chan struct{})
 	go func() {
 		defer close(app.stopped)
+		var busy sync.WaitGroup
+		busy.Go(func() { app.policy.watch(ctx) })
 		app.background(ctx)
+		busy.Wait()
 	}()
+	app.tellPolicy(*app.policy.state.Load())
 	return nil
 }
 

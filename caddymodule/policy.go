@@ -6,32 +6,77 @@ import (
 	"path/filepath"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"go.uber.org/zap"
 
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/audit"
 	"github.com/mcpgateway/caddy-mcp-gateway/policy"
 )
 
 // errNoPolicy is what a gateway without a policy is told; it would let nobody do anything.
 var errNoPolicy = errors.New("a policy is missing: name a file (policy mcp-policy.yaml), or write the rules in a block")
 
-// loadPolicy compiles the policy of the config: the inline one, or the file, which is read anew with every config.
-func (app *App) loadPolicy() (*policy.Policy, error) {
+// policyFile returns the file the policy is in, "" if it is inline.
+func (app *App) policyFile() (string, error) {
 	switch {
 	case app.Policy != nil && app.PolicyFile != "":
-		return nil, errors.New("a policy is inline or in a file, not both")
+		return "", errors.New("a policy is inline or in a file, not both")
 	case app.Policy != nil:
-		return policy.Compile(app.Policy)
+		return "", nil
 	case app.PolicyFile == "":
-		return nil, errNoPolicy
+		return "", errNoPolicy
 	}
-	file, err := resolve("policy_file", app.PolicyFile)
+	return resolve("policy_file", app.PolicyFile)
+}
+
+// takePolicy takes the policy of the config: the inline one, or that of the file.
+func (app *App) takePolicy() error {
+	file, err := app.policyFile()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	document, err := policy.Load(file)
+	app.policy = &policySource{file: file, now: app.now, check: app.checkPolicy, tell: app.tellPolicy}
+	if file != "" {
+		return app.policy.load()
+	}
+	compiled, err := policy.Compile(app.Policy)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return policy.Compile(document)
+	app.policy.state.Store(&policyState{policy: compiled, since: app.now()})
+	return nil
+}
+
+// checkMentions checks that the policy knows the roles and permissions that part of the config names, and has policies that come
+// later checked for them, too.
+func (app *App) checkMentions(mentions ...mention) error {
+	app.mentions = append(app.mentions, mentions...)
+	return checkMentions(app.policy.current(), mentions)
+}
+
+// checkPolicy checks a policy that comes later for everything that the first one was checked for, once all of the config was
+// known.
+func (app *App) checkPolicy(p *policy.Policy) error {
+	errs := []error{checkMentions(p, app.mentions)}
+	if servers := app.serverNames(); len(servers) > 0 {
+		errs = append(errs, p.CheckServers(servers))
+	}
+	return errors.Join(errs...)
+}
+
+// tellPolicy tells operators which policy is in force now, or that what is in the file can't be.
+func (app *App) tellPolicy(state policyState) {
+	record := audit.Record{Time: app.now(), Event: "policy_loaded", Policy: state.policy.Hash()}
+	if app.policy.file != "" {
+		record.Name = app.policy.file
+	}
+	if state.fault != nil {
+		app.logger.Error("the policy file has mistakes: THE POLICY FROM BEFORE STAYS IN FORCE until they are mended",
+			zap.String("file", app.policy.file), zap.Error(state.fault), zap.String("in_force", state.policy.Hash()), zap.Time("since", state.since))
+		record.Event, record.Reason = "policy_refused", state.fault.Error()
+	} else {
+		app.logger.Info("policy loaded", zap.String("file", app.policy.file), zap.String("hash", state.policy.Hash()))
+	}
+	app.auditor.Record(&record)
 }
 
 // readPolicy reads the policy option of the Caddyfile: a file, or rules over lines. Syntax:
@@ -131,9 +176,19 @@ func (app *App) adaptPolicy(at caddyfile.Token) (*policy.Policy, error) {
 	if app.Policy == nil && hasPlaceholder(app.PolicyFile) {
 		return nil, nil
 	}
-	compiled, err := app.loadPolicy()
-	if errors.Is(err, os.ErrNotExist) || errors.Is(err, errNoPolicy) {
+	file, err := app.policyFile()
+	switch {
+	case err != nil:
 		return nil, errAt(at, err)
+	case file == "":
+		return policy.Compile(app.Policy)
 	}
-	return compiled, err
+	document, err := policy.Load(file)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil, errAt(at, err)
+	case err != nil:
+		return nil, err
+	}
+	return policy.Compile(document)
 }

@@ -71,13 +71,14 @@ func (app *App) part() error {
 	return err
 }
 
-// currentPolicy returns the newest policy: that of a later config, once it runs, also for streams that this one opened.
+// currentPolicy returns the newest policy: that of a later config, once it runs, and what its file says now,
+// also for streams that this one opened.
 func (app *App) currentPolicy() *policy.Policy {
 	// A request may come before Start, since Caddy starts apps in no order, and after Stop.
 	if newest := app.shared.started.newest(); newest != nil && newest.seq > app.seq {
-		return newest.policy
+		return newest.policy.current()
 	}
-	return app.policy
+	return app.policy.current()
 }
 
 // loadTimeout bounds the reading of the root secret. It happens once.

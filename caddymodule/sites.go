@@ -76,7 +76,7 @@ func (app *App) takeSurvey(http *caddyhttp.App) error {
 	s.checkDefault(result.resources)
 	app.sites = result
 	if servers := app.serverNames(); len(servers) > 0 {
-		s.fail(app.written.checkServers(app.policy, servers))
+		s.fail(app.written.checkServers(app.policy.current(), servers))
 		s.fail(app.Clients.checkServers(servers))
 	}
 	return errors.Join(s.errs...)

@@ -34,13 +34,31 @@ func (p Position) String() string {
 // Error is one mistake in a policy and where it is written. [Parse], [Compile] and [Policy.CheckServers] return all the
 // mistakes they find (up to a bound), joined with [errors.Join], each an *Error.
 type Error struct {
-	File    string
-	Line    int // 0 if unknown
-	Message string
+	File    string `json:"file,omitempty"`
+	Line    int    `json:"line,omitempty"` // 0 if unknown
+	Message string `json:"message"`
 }
 
 func (e *Error) Error() string {
 	return Position{e.File, e.Line}.String() + ": " + e.Message
+}
+
+// Mistakes takes apart what [Parse] and its likes join. An error that is none of a policy's is one mistake without a place.
+func Mistakes(err error) []*Error {
+	if err == nil {
+		return nil
+	}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		var all []*Error
+		for _, err := range joined.Unwrap() {
+			all = append(all, Mistakes(err)...)
+		}
+		return all
+	}
+	if one, ok := errors.AsType[*Error](err); ok {
+		return []*Error{one}
+	}
+	return []*Error{{Message: err.Error()}}
 }
 
 // maxMessage bounds a message, which may quote the document, in bytes.

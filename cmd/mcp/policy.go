@@ -23,20 +23,13 @@ func policyCommand() *cobra.Command {
 	return cmd
 }
 
-// mistake is one mistake in a policy file, in the JSON form of the answers.
-type mistake struct {
-	File    string `json:"file,omitempty"`
-	Line    int    `json:"line,omitempty"`
-	Message string `json:"message"`
-}
-
 // validation is the JSON form of the answer of `caddy mcp policy validate`.
 type validation struct {
-	Valid       bool      `json:"valid"`
-	Hash        string    `json:"hash,omitempty"`
-	Roles       []string  `json:"roles,omitempty"`
-	Permissions []string  `json:"permissions,omitempty"`
-	Errors      []mistake `json:"errors,omitempty"`
+	Valid       bool            `json:"valid"`
+	Hash        string          `json:"hash,omitempty"`
+	Roles       []string        `json:"roles,omitempty"`
+	Permissions []string        `json:"permissions,omitempty"`
+	Errors      []*policy.Error `json:"errors,omitempty"`
 }
 
 func validateCommand() *cobra.Command {
@@ -55,13 +48,13 @@ func validateCommand() *cobra.Command {
 			out := cmd.OutOrStdout()
 			switch {
 			case err != nil && asJSON:
-				if err := printJSON(out, validation{Errors: mistakes(err)}); err != nil {
+				if err := printJSON(out, validation{Errors: policy.Mistakes(err)}); err != nil {
 					return err
 				}
 				return no(cmd)
 			case err != nil:
-				for _, m := range mistakes(err) {
-					cmd.PrintErrln(m)
+				for _, m := range policy.Mistakes(err) {
+					cmd.PrintErrln(line(m))
 				}
 				return no(cmd)
 			case asJSON:
@@ -177,27 +170,12 @@ func warnUnknown(cmd *cobra.Command, what string, given, known []string) {
 	}
 }
 
-// mistakes takes apart what [policy.Parse] and its likes join.
-func mistakes(err error) []mistake {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		var all []mistake
-		for _, err := range joined.Unwrap() {
-			all = append(all, mistakes(err)...)
-		}
-		return all
-	}
-	if one, ok := errors.AsType[*policy.Error](err); ok {
-		return []mistake{{File: one.File, Line: one.Line, Message: one.Message}}
-	}
-	return []mistake{{Message: err.Error()}}
-}
-
-// String writes a mistake as compilers do.
-func (m mistake) String() string {
+// line writes a mistake as compilers do.
+func line(m *policy.Error) string {
 	if m.File == "" {
 		return m.Message
 	}
-	return (&policy.Error{File: m.File, Line: m.Line, Message: m.Message}).Error()
+	return m.Error()
 }
 
 // list writes names for a person to read.

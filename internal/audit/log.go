@@ -20,7 +20,7 @@ const message = "audit"
 // Log returns a sink that writes one entry per record to logger, at level info whatever was decided: a level
 // is no filter for an audit trail. The names of the fields are
 //
-//	event decision rule reason user_id email org roles impersonator client_id client_name grant_id server method kind
+//	event decision rule reason policy user_id email org roles impersonator client_id client_name grant_id server method kind
 //	tool (or prompt, resource, template, as kind says) request_id session protocol latency status upstream_status filtered
 //
 // Latency is written as the logger writes durations, in seconds unless Caddy's log encoder says otherwise.
@@ -52,6 +52,7 @@ func (r *fields) MarshalLogObject(e zapcore.ObjectEncoder) error {
 	text(e, "decision", r.Decision)
 	text(e, "rule", r.Rule)
 	text(e, "reason", r.Reason)
+	text(e, "policy", r.Policy)
 	text(e, "user_id", r.UserID)
 	text(e, "email", r.Email)
 	text(e, "org", r.Org)

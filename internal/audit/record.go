@@ -9,11 +9,12 @@ import "time"
 // don't apply are left zero and are then left out.
 type Record struct {
 	Time  time.Time // when it was decided; zero: when it is recorded
-	Event string    // what was asked for: an MCP method such as "tools/call", or "token", "login", "consent", "register", …
+	Event string    // what was asked for: an MCP method such as "tools/call", or "token", "login", "consent", "register", "policy_loaded", …
 
 	Decision string // "allow", "deny", "refuse" (not the protocol), "error" (the other side), "observe" (would be denied)
 	Rule     string // the deciding rule and where it is written
 	Reason   string // why, in words
+	Policy   string // hash of the policy that is in force from then on, for policy_loaded and policy_refused
 
 	UserID       string   // provider and the provider's user id
 	Email        string   // as the provider says
