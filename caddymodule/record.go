@@ -107,6 +107,7 @@ func (rec *record) audit(took time.Duration) {
 		Email:          subject.Email,
 		Org:            subject.Org,
 		Roles:          subject.Roles,
+		Permissions:    subject.Permissions,
 		ClientID:       rec.access.ClientID,
 		ClientName:     rec.access.ClientName,
 		GrantID:        rec.access.GrantID,

@@ -11,7 +11,7 @@ import (
 // Bounds of an entry. Much of a record comes from the network, and none of it may fill a disk.
 const (
 	maxText  = 1024 // bytes of one field
-	maxRoles = 64
+	maxSlugs = 64   // roles, and as many permissions
 )
 
 // message is that of every entry; what happened is in the fields.
@@ -20,7 +20,7 @@ const message = "audit"
 // Log returns a sink that writes one entry per record to logger, at level info whatever was decided: a level
 // is no filter for an audit trail. The names of the fields are
 //
-//	event decision rule reason policy user_id email org roles impersonator client_id client_name grant_id server method kind
+//	event decision rule reason policy user_id email org roles permissions impersonator client_id client_name grant_id server method kind
 //	tool (or prompt, resource, template, as kind says) request_id session protocol latency status upstream_status filtered
 //
 // Latency is written as the logger writes durations, in seconds unless Caddy's log encoder says otherwise.
@@ -57,7 +57,12 @@ func (r *fields) MarshalLogObject(e zapcore.ObjectEncoder) error {
 	text(e, "email", r.Email)
 	text(e, "org", r.Org)
 	if len(r.Roles) > 0 {
-		if err := e.AddArray("roles", roles(r.Roles)); err != nil {
+		if err := e.AddArray("roles", slugs(r.Roles)); err != nil {
+			return err
+		}
+	}
+	if len(r.Permissions) > 0 {
+		if err := e.AddArray("permissions", slugs(r.Permissions)); err != nil {
 			return err
 		}
 	}
@@ -105,12 +110,13 @@ func number(e zapcore.ObjectEncoder, key string, value int) {
 	}
 }
 
-type roles []string
+// slugs are roles or permissions.
+type slugs []string
 
 // MarshalLogArray implements zapcore.ArrayMarshaler.
-func (r roles) MarshalLogArray(e zapcore.ArrayEncoder) error {
-	for _, role := range r[:min(len(r), maxRoles)] {
-		e.AppendString(cut(role))
+func (s slugs) MarshalLogArray(e zapcore.ArrayEncoder) error {
+	for _, slug := range s[:min(len(s), maxSlugs)] {
+		e.AppendString(cut(slug))
 	}
 	return nil
 }

@@ -18,8 +18,8 @@ import (
 // full is a record as a call leaves it.
 func full() *Record {
 	return &Record{
-		Time: time.Date(2025, 6, 7, 8, 9, 10, 0, time.UTC), Event: "tools/call", Decision: "deny", Rule: "no rule allows it", Reason: "unknown tool",
-		UserID: "workos:user_01", Email: "bob@example.com", Org: "org_01", Roles: []string{"member", "viewer"}, Impersonator: "admin@example.com",
+		Time: time.Date(2025, 6, 7, 8, 9, 10, 0, time.UTC), Event: "tools/call", Decision: "deny", Rule: "no rule allows it", Reason: "unknown tool", Policy: "0123456789abcdef",
+		UserID: "workos:user_01", Email: "bob@example.com", Org: "org_01", Roles: []string{"member", "viewer"}, Permissions: []string{"docs", "images"}, Impersonator: "admin@example.com",
 		ClientID: "client-1", ClientName: "Some Agent", GrantID: "grant-1", Server: "images", Method: "tools/call", Kind: "tool", Name: "generateImage",
 		RequestID: "req-1", Session: "a1b2c3", Protocol: "2025-11-25", Latency: 1500 * time.Microsecond, Status: 200, UpstreamStatus: 202, Filtered: 3,
 	}
@@ -50,8 +50,8 @@ func encoder(w zapcore.WriteSyncer) zapcore.Core {
 func TestEveryFieldIsLogged(t *testing.T) {
 	want := map[string]any{
 		"level": "info", "ts": "2025-06-07T08:09:10.000Z", "msg": "audit",
-		"event": "tools/call", "decision": "deny", "rule": "no rule allows it", "reason": "unknown tool",
-		"user_id": "workos:user_01", "email": "bob@example.com", "org": "org_01", "roles": []any{"member", "viewer"}, "impersonator": "admin@example.com",
+		"event": "tools/call", "decision": "deny", "rule": "no rule allows it", "reason": "unknown tool", "policy": "0123456789abcdef",
+		"user_id": "workos:user_01", "email": "bob@example.com", "org": "org_01", "roles": []any{"member", "viewer"}, "permissions": []any{"docs", "images"}, "impersonator": "admin@example.com",
 		"client_id": "client-1", "client_name": "Some Agent", "grant_id": "grant-1",
 		"server": "images", "method": "tools/call", "kind": "tool", "tool": "generateImage",
 		"request_id": "req-1", "session": "a1b2c3", "protocol": "2025-11-25",
@@ -129,6 +129,7 @@ func TestWhatTheNetworkSaysIsBoundedAndOnOneLine(t *testing.T) {
 	}
 	r.Kind = "tool"
 	r.Roles = slices.Repeat([]string{long}, 1000)
+	r.Permissions = r.Roles
 	var total int
 	for key, v := range logged(t, r) {
 		if text, ok := v.(string); ok && len(text) > maxText+len("…") {
@@ -136,7 +137,7 @@ func TestWhatTheNetworkSaysIsBoundedAndOnOneLine(t *testing.T) {
 		} else if ok && strings.ContainsRune(text, '\ufffd') {
 			t.Errorf("%s was cut within a character", key)
 		}
-		if list, ok := v.([]any); ok && len(list) != maxRoles {
+		if list, ok := v.([]any); ok && len(list) != maxSlugs {
 			t.Errorf("%s has %d elements", key, len(list))
 		}
 		total++

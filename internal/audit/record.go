@@ -20,6 +20,7 @@ type Record struct {
 	Email        string   // as the provider says
 	Org          string   // organization id
 	Roles        []string // slugs, as they were at the decision
+	Permissions  []string // slugs, as they were at the decision
 	Impersonator string   // who acts in the person's name at the identity provider
 
 	ClientID   string // OAuth client
