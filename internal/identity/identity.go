@@ -32,6 +32,9 @@ type Person struct {
 	Claims map[string]any `json:"claims,omitempty"`
 	// Impersonator is the e-mail address or identifier of a member of staff who acts as this person; empty otherwise.
 	Impersonator string `json:"impersonator,omitempty"`
+	// SessionID is the provider's own name for the session that began with the sign-in, by which the provider says that it has ended
+	// (sid of OpenID Connect Back-Channel Logout 1.0 section 2.1). It is no secret; empty where the provider doesn't say.
+	SessionID string `json:"session_id,omitempty"`
 	// Session is what Refresh needs. It is a secret: whoever stores a Person encrypts it.
 	Session []byte `json:"session,omitempty"`
 }

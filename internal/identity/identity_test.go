@@ -36,7 +36,7 @@ func TestErrorsAreOfOneKindEach(t *testing.T) {
 func TestPersonSurvivesBeingStored(t *testing.T) {
 	want := Person{
 		Provider: "p", ID: "i", Email: "e", Name: "n", Org: "o", OrgName: "on", Roles: []string{"r"}, Permissions: []string{"p"},
-		Groups: []string{"g"}, Claims: map[string]any{"c": []any{"x", 1.5, true, nil}}, Impersonator: "im", Session: []byte{0, 255},
+		Groups: []string{"g"}, Claims: map[string]any{"c": []any{"x", 1.5, true, nil}}, Impersonator: "im", SessionID: "si", Session: []byte{0, 255},
 	}
 	data, err := json.Marshal(want)
 	if err != nil {

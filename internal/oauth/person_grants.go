@@ -38,6 +38,9 @@ var errFull = errors.New("oauth: the person has too many grants")
 
 // enlist adds a grant to a person's list until a time, and makes room for it where that is needed.
 func (s *Server) enlist(ctx context.Context, p *identity.Person, id string, until time.Time) error {
+	if err := s.noteOrigin(ctx, p, until); err != nil {
+		return err
+	}
 	for {
 		err := s.changeList(ctx, p, func(list []listedGrant) ([]listedGrant, error) {
 			list = slices.DeleteFunc(list, func(e listedGrant) bool { return e.ID == id })

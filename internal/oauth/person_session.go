@@ -84,6 +84,11 @@ func (s *Server) personSession(r *http.Request, sealer *seal.Sealer) (*personSes
 	if s.providers[sess.Login.Person.Provider] == nil {
 		return nil, errNoSession
 	}
+	if err := s.stillSignedIn(r.Context(), &sess.Login); errors.Is(err, errSignedOut) {
+		return nil, errNoSession
+	} else if err != nil {
+		return nil, err
+	}
 	return sess, nil
 }
 

@@ -176,6 +176,9 @@ func (s *Server) keepPersonal(ctx context.Context, sealer *seal.Sealer, sess *pe
 	if err := s.putGrant(ctx, id, g); err != nil {
 		return "", err
 	}
+	if err := s.stillSignedIn(ctx, l); err != nil {
+		return "", errors.Join(err, s.Revoke(ctx, id))
+	}
 	s.record((&event{
 		name: "personal_token", decision: decisionAllow, reason: "Made, until " + expires.Format(time.DateOnly) + ".", clientID: id, clientName: name, grantID: id, resource: res.URL,
 	}).of(l.Person))

@@ -122,6 +122,7 @@ func (s *Server) makeRoutes(issuerPath string) map[string]http.HandlerFunc {
 		s.prefix + "introspect":      page(s.serveIntrospect, post),
 		s.prefix + "jwks":            open(s.serveJWKS, get),
 	}
+	s.addLogoutRoutes(routes)
 	if s.cfg.Dynamic {
 		routes[s.prefix+"register"] = open(s.serveRegister, post)
 	}

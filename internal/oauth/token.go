@@ -165,7 +165,11 @@ func (s *Server) redeemCode(ctx context.Context, c *client, form params) (*issue
 	if err := s.putGrant(ctx, is.grantID, g); err != nil {
 		return is, unavailable(err)
 	}
-	if rec, err = s.useCode(ctx, red, is.grantID); err != nil {
+	rec, err = s.useCode(ctx, red, is.grantID)
+	if err == nil {
+		err = s.stillSignedIn(ctx, l)
+	}
+	if err != nil {
 		if undo := s.Revoke(ctx, is.grantID); undo != nil {
 			s.log.Warn("a grant that came to nothing could not be removed; it will expire", zap.Error(undo))
 		}
@@ -187,7 +191,7 @@ func (s *Server) codeRefused(ctx context.Context, rec *codeRecord, err error) er
 			return unavailable(err)
 		}
 		fallthrough
-	case errors.Is(err, errNoCode), errors.Is(err, errCodeClient), errors.Is(err, errCodeProof):
+	case errors.Is(err, errNoCode), errors.Is(err, errCodeClient), errors.Is(err, errCodeProof), errors.Is(err, errSignedOut):
 		return invalidGrant("The code is unknown, expired, used, or was issued for another request.", err)
 	default:
 		return unavailable(err)

@@ -1,0 +1,26 @@
+package identity
+
+import "context"
+
+// Ended says which sessions at a provider have ended. One of its fields at least is set.
+type Ended struct {
+	// Person is the ID of a person.
+	Person string
+	// Session is the SessionID of the one session that has ended; empty: all sessions of Person have.
+	Session string
+}
+
+// Logout is what a provider says by a logout token.
+type Logout struct {
+	Ended
+	// Token is the provider's identifier of the token (jti), by which a second copy of it is known.
+	Token string
+}
+
+// LogoutVerifier is a provider that tells us when sessions end (OpenID Connect Back-Channel Logout 1.0).
+type LogoutVerifier interface {
+	Provider
+	// VerifyLogout checks a logout token, and that it was issued within the last minutes. Errors are, or wrap, ErrCallback, if it is
+	// none of this provider for us, or ErrUnavailable.
+	VerifyLogout(ctx context.Context, token string) (*Logout, error)
+}
