@@ -36,8 +36,8 @@ type AcceptTokens struct {
 	Allow []AllowTokens `json:"allow,omitempty"`
 
 	// The identity that says which organization, roles and permissions a person has, where tokens don't: workos, for tokens of
-	// AuthKit. It lets in whom it would let in at a sign-in, also those whom no allow lets in, and what it said is used for up to
-	// twice the identity_refresh.
+	// AuthKit. It lets in whom it would let in at a sign-in, also those whom no allow lets in, and is asked again when
+	// what it said is as old as identity_refresh.
 	RolesFrom string `json:"roles_from,omitempty"`
 
 	// Where tokens have roles: the names of claims, or paths with dots in them.

@@ -60,7 +60,8 @@ func NewCache[T any](client *Client, limit int, parse func(address string, body 
 type Request struct {
 	// AskedAfter has a document fetched again whose host was last asked for it before this time. Zero: any will do.
 	AskedAfter time.Time
-	// May is asked before a document is fetched that is not known: its error is returned instead. It must be quick. Nil: always.
+	// May is asked before a document is fetched that was never found good, or long ago: its error is returned instead. It must be quick.
+	// Nil: always.
 	May func() error
 }
 
@@ -84,7 +85,7 @@ func (c *Cache[T]) Get(ctx context.Context, address string, r Request) (T, error
 			return known.value, nil
 		case len(c.flights) >= maxFlights:
 			err = fmt.Errorf("%w: too many others are waited for", ErrUnavailable)
-		case known == nil && r.May != nil:
+		case c.entries[address] == nil && r.May != nil:
 			err = r.May()
 		}
 		if err != nil {
@@ -104,18 +105,18 @@ func (c *Cache[T]) Get(ctx context.Context, address string, r Request) (T, error
 	}
 }
 
-// find returns what is kept of an address and may still be used, or nil. The lock is held.
+// find returns what is kept of an address and may still be used, or nil. What is too old to be used is kept as a sign that it was good. The
+// lock is held.
 func (c *Cache[T]) find(address string) *entry[T] {
 	element := c.entries[address]
 	if element == nil {
 		return nil
 	}
+	c.recent.MoveToFront(element)
 	e := element.Value.(*entry[T])
 	if now := c.now(); !now.Before(e.fresh) && !now.Before(e.stale) {
-		c.drop(address)
 		return nil
 	}
-	c.recent.MoveToFront(element)
 	return e
 }
 

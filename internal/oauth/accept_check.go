@@ -51,7 +51,7 @@ func (t *acceptedToken) of(res Resource) bool {
 // issuerOf finds whose a token is, of those that res accepts; nil without an error if it is to be looked at as one of ours. A token goes to
 // nobody but the issuer that it names, and one that names none to the only one who is asked about tokens.
 func (s *Server) issuerOf(token string, res Resource) (*Accepted, error) {
-	if isPersonal(token) {
+	if isOwn(token) {
 		return nil, nil // ours, and nobody else's to see
 	}
 	issuer, signed := foreign.PeekIssuer(token)

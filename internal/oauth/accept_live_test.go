@@ -332,12 +332,17 @@ func TestLookedUpRolesAreNoOlderThanTheyMayBe(t *testing.T) {
 	call(first, "member")
 }
 
-// A personal access token of ours is opaque, too, and nobody else's business.
-func TestPersonalTokensAreNotShownToOtherIssuers(t *testing.T) {
+// Personal access tokens, refresh tokens and codes of ours are opaque, too, and nobody else's business.
+func TestAttackOurSecretsShownToOtherIssuers(t *testing.T) {
 	f := newFixture(t, nil)
 	e := f.elsewhere()
-	if _, err := f.callAt(personalPrefix+"made-up", testResource, e.accepted(true, nil)); !errors.Is(err, ErrInvalidToken) {
-		t.Error(err)
+	clientID := f.register(testRedirect)
+	code := f.browser().login(authorizeQuery(clientID, testRedirect)).code(t, testRedirect)
+	a := f.read(f.post("/token", redeem(clientID, code)))
+	for name, secret := range map[string]string{"personal": personalPrefix + "made-up", "code": code, "refresh": a.Refresh} {
+		if _, err := f.callAt(secret, testResource, e.accepted(true, nil)); secret == "" || !errors.Is(err, ErrInvalidToken) {
+			t.Errorf("%s %q: %v", name, secret, err)
+		}
 	}
 	if n := e.questions(); n != 0 {
 		t.Errorf("the issuer was asked %d times", n)

@@ -145,19 +145,9 @@ func (s *Server) verifyAssertion(ctx context.Context, c *client, head *assertion
 	if err != nil {
 		return invalidClient("The client_assertion is no signed JWT, or is signed with an algorithm that there is not here.", false)
 	}
-	keys, err := s.documents.candidates(ctx, c.Keys, head)
+	payload, err := s.verifySignature(ctx, c, head, signed)
 	if err != nil {
 		return asProtocolError(err)
-	}
-	var payload []byte
-	err = jose.ErrCryptoFailure
-	for i := range keys {
-		if payload, err = signed.Verify(keys[i].Key); err == nil {
-			break
-		}
-	}
-	if err != nil {
-		return invalidClient("The client_assertion is not signed with a key of this client.", false)
 	}
 	// The claims that count are those that were signed.
 	var claims assertionClaims

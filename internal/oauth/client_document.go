@@ -26,7 +26,7 @@ type Documents struct {
 	// Cache gets and keeps them.
 	Cache *DocumentCache
 	// Allow are the domains that documents may be at: a name, or a star for any name below one, such as *.example.com. Empty
-	// means all.
+	// means all, and then whoever names many can keep those of others from being fetched.
 	Allow []string
 }
 
@@ -73,7 +73,7 @@ func newDocuments(cfg *Config) (*documents, error) {
 			return nil, errors.New("oauth: domain " + pattern + " of metadata documents: " + err.Error())
 		}
 	}
-	return &documents{cfg.Documents.Cache, cfg.Documents.Allow, newDocumentLimits(), cfg.Now}, nil
+	return &documents{cfg.Documents.Cache, cfg.Documents.Allow, newDocumentLimits(cfg.Documents.Allow), cfg.Now}, nil
 }
 
 // documentURL parses a client_id that may be the address of a metadata document (section 3 of the draft): an address that documents
@@ -98,7 +98,7 @@ func (d *documents) client(ctx context.Context, id string) (*client, error) {
 	if d == nil || !ok || !d.allowed(u.Hostname()) {
 		return nil, errUnknownClient
 	}
-	c, err := d.clients.Get(ctx, id, fetch.Request{May: d.may(ctx)})
+	c, err := d.clients.Get(ctx, id, d.request(ctx, id, time.Time{}))
 	if err != nil {
 		return nil, documentError("metadata document", err)
 	}
@@ -107,25 +107,36 @@ func (d *documents) client(ctx context.Context, id string) (*client, error) {
 
 // allowed reports whether documents may be at a host.
 func (d *documents) allowed(host string) bool {
-	return len(d.allow) == 0 || slices.ContainsFunc(d.allow, func(pattern string) bool {
-		if below, star := strings.CutPrefix(pattern, "*"); star {
-			return strings.HasSuffix(host, below)
-		}
-		return host == pattern
-	})
+	_, listed := d.listed(host)
+	return listed || len(d.allow) == 0
 }
 
-// may is the limit of whoever asks.
-func (d *documents) may(ctx context.Context) func() error {
-	return func() error {
-		if wait := d.limits.wait(identity.Origin(ctx), d.now()); wait > 0 {
+// listed finds the pattern of the list that a host fits.
+func (d *documents) listed(host string) (pattern string, ok bool) {
+	for _, pattern := range d.allow {
+		below, star := strings.CutPrefix(pattern, "*")
+		if star && strings.HasSuffix(host, below) || host == pattern {
+			return pattern, true
+		}
+	}
+	return "", false
+}
+
+// request asks for what is at an address, as it was after askedAfter, within the limit of whoever wants it.
+func (d *documents) request(ctx context.Context, address string, askedAfter time.Time) fetch.Request {
+	return fetch.Request{AskedAfter: askedAfter, May: func() error {
+		share := ""
+		if u, err := url.Parse(address); err == nil {
+			share, _ = d.listed(u.Hostname())
+		}
+		if wait := d.limits.wait(identity.Origin(ctx), share, d.now()); wait > 0 {
 			return &protocolError{
 				code: codeTemporarilyUnavailable, description: "Too many metadata documents were asked for. Try again later.",
 				status: http.StatusTooManyRequests, retryAfter: wait,
 			}
 		}
 		return nil
-	}
+	}}
 }
 
 // documentError turns an error of fetching into one that can be answered with: what is wrong with a document is its author's business, and

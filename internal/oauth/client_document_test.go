@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"net/url"
 	"strings"
 	"testing"
@@ -301,18 +302,55 @@ func TestDocumentsAreNotFetchedWithoutLimit(t *testing.T) {
 }
 
 func TestDocumentLimitsAreBounded(t *testing.T) {
-	l, now := newDocumentLimits(), time.Now()
-	refused := false
-	for i := range 3 * maxLimited {
+	l, now := newDocumentLimits([]string{"claude.ai"}), time.Now()
+	from := func(i int) netip.Prefix {
 		r := httptest.NewRequest(http.MethodGet, "/", nil)
 		r.RemoteAddr = fmt.Sprintf("10.%d.%d.%d:1", i>>16, i>>8&255, i&255)
-		refused = l.wait(remotePrefix(r), now) > 0
+		return remotePrefix(r)
+	}
+	refused := false
+	for i := range 3 * maxLimited {
+		refused = l.wait(from(i), "", now) > 0
 	}
 	if len(l.from.young)+len(l.from.old) > maxLimited {
 		t.Error("the table grows")
 	}
 	if !refused {
 		t.Error("all of them together are not limited")
+	}
+	if l.wait(from(3*maxLimited), "claude.ai", now) > 0 {
+		t.Error("a listed domain has no share of its own")
+	}
+}
+
+// Whoever names documents without end, from however many addresses, keeps out neither the clients of another domain that is listed nor
+// one of the same that was here before, even if its document may not be kept.
+func TestAttackAllClientsKeptOutByMadeUpDocuments(t *testing.T) {
+	v := newVendor(t)
+	f := newDocumentFixture(t, v, func(c *Config) { c.Documents.Allow = []string{"other.example", "localhost"} })
+	known := v.document("/known.json")
+	if page := f.browser().authorize(authorizeQuery(known, testRedirect)); page.Status != http.StatusOK {
+		t.Fatal(page.Status)
+	}
+	f.clock.advance(48 * time.Hour) // nothing that was kept may be used any more
+	u, _ := documentURL(known)
+	share, ok := f.server.documents.listed(u.Hostname())
+	if !ok {
+		t.Fatalf("%s is not listed", u.Hostname())
+	}
+	for i := range documentAllBurst {
+		from := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 32)
+		if f.server.documents.limits.wait(from, share, f.clock.now()) > 0 {
+			t.Fatalf("request %d is refused", i)
+		}
+	}
+	for address, want := range map[string]int{v.Origin + "/made-up.json": http.StatusTooManyRequests, known: http.StatusOK} {
+		if page := f.browser().authorize(authorizeQuery(address, testRedirect)); page.Status != want {
+			t.Errorf("%s answers %d", address, page.Status)
+		}
+	}
+	if f.server.documents.limits.wait(netip.Prefix{}, "other.example", f.clock.now()) > 0 {
+		t.Error("another domain that is listed has no share left")
 	}
 }
 

@@ -25,7 +25,7 @@ const (
 	maxKeys    = 16
 	minRSABits = 2048 // RFC 7518 section 3.3
 	maxRSABits = 4096
-	// keysReread is how old keys are at least that are fetched again for the sake of one that is not among them.
+	// keysReread is how old keys are at least that are fetched again because none of them fits.
 	keysReread = time.Minute
 )
 
@@ -143,26 +143,65 @@ func parsePublicKey(text string) (clientKeySet, error) {
 	return clientKeySet{key}, nil
 }
 
-// candidates returns the keys that may have made a signature. A key that a client has only just begun to use is not among those that were
-// fetched before, so an unknown kid has them fetched again, if that was not done in the last minute.
-func (d *documents) candidates(ctx context.Context, keys *clientKeys, head *assertionHead) (clientKeySet, error) {
-	if keys.uri == "" {
-		return keys.set.matching(head), nil
+// keysOf returns a client's keys, those of a document as they were after askedAfter.
+func (d *documents) keysOf(ctx context.Context, c *client, askedAfter time.Time) (clientKeySet, error) {
+	keys := c.Keys
+	if keys.uri != "" {
+		set, err := d.keys.Get(ctx, keys.uri, d.request(ctx, keys.uri, askedAfter))
+		if err != nil {
+			return nil, documentError("JWK Set", err)
+		}
+		return set, nil
 	}
-	request := fetch.Request{May: d.may(ctx)}
-	set, err := d.keys.Get(ctx, keys.uri, request)
+	if askedAfter.IsZero() || c.Domain == "" {
+		return keys.set, nil
+	}
+	anew, err := d.clients.Get(ctx, c.ID, d.request(ctx, c.ID, askedAfter))
 	if err != nil {
-		return nil, documentError("JWK Set", err)
+		return nil, documentError("metadata document", err)
 	}
-	found := set.matching(head)
-	if len(found) > 0 {
-		return found, nil
+	if anew.Keys == nil {
+		return nil, nil
 	}
-	request.AskedAfter = d.now().Add(-keysReread)
-	if set, err = d.keys.Get(ctx, keys.uri, request); err != nil {
-		return nil, documentError("JWK Set", err)
+	return anew.Keys.set, nil
+}
+
+// verify checks a signature and returns what was signed.
+func (set clientKeySet) verify(head *assertionHead, signed *jose.JSONWebSignature) ([]byte, error) {
+	for _, key := range set.matching(head) {
+		if payload, err := signed.Verify(key.Key); err == nil {
+			return payload, nil
+		}
 	}
-	return set.matching(head), nil
+	return nil, jose.ErrCryptoFailure
+}
+
+// is reports whether a set is the other one, and not only like it.
+func (set clientKeySet) is(other clientKeySet) bool {
+	return len(set) == len(other) && (len(set) == 0 || &set[0] == &other[0])
+}
+
+// verifySignature returns what a client has signed. A key that it has only just begun to use, be it under the name of an older one, is not
+// among those that were fetched before: they are fetched again if none fits, unless that was done in the last minute.
+func (s *Server) verifySignature(ctx context.Context, c *client, head *assertionHead, signed *jose.JSONWebSignature) ([]byte, error) {
+	set, err := s.documents.keysOf(ctx, c, time.Time{})
+	if err != nil {
+		return nil, err
+	}
+	payload, err := set.verify(head, signed)
+	if err == nil {
+		return payload, nil
+	}
+	anew, err := s.documents.keysOf(ctx, c, s.now().Add(-keysReread))
+	if err != nil {
+		return nil, err
+	}
+	if !anew.is(set) {
+		if payload, err = anew.verify(head, signed); err == nil {
+			return payload, nil
+		}
+	}
+	return nil, invalidClient("The client_assertion is not signed with a key of this client.", false)
 }
 
 // matching returns the keys with the kid of a signature, or all if it has none, that are for its algorithm.

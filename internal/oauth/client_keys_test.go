@@ -108,6 +108,49 @@ func TestAClientChangesItsKey(t *testing.T) {
 	}
 }
 
+// A key that was replaced under the same name, as after a theft, is noticed by the first signature that does not fit, wherever the keys
+// are; whoever signs with nonsense has them fetched once a minute at most.
+func TestAClientReplacesItsKeyUnderTheSameName(t *testing.T) {
+	v := newVendor(t)
+	first, second := newClientKey(t, "the-key"), newClientKey(t, "the-key")
+	for name, publish := range map[string]func(*clientKey) string{
+		"inside": func(key *clientKey) string {
+			return v.document("/inside.json", "token_endpoint_auth_method", authKey, "jwks", jwks(key))
+		},
+		"elsewhere": func(key *clientKey) string {
+			return v.document("/elsewhere.json", "token_endpoint_auth_method", authKey, "jwks_uri", v.publish("/jwks.json", string(jwks(key))))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			id := publish(first)
+			f := newDocumentFixture(t, v, nil)
+			try := func(key *clientKey) answer {
+				return f.read(f.post("/token", proving(refreshForm(id, "x"), key.assertion(t, f, id))))
+			}
+			if a := try(first); a.Error != codeInvalidGrant {
+				t.Fatalf("got %+v", a)
+			}
+			publish(second)
+			f.clock.advance(keysReread + 1)
+			asked := v.asked.Load()
+			if a := try(second); a.Error != codeInvalidGrant {
+				t.Errorf("the new key: %+v", a)
+			}
+			if a := try(first); a.Error != codeInvalidClient {
+				t.Errorf("the old key: %+v", a)
+			}
+			for range 20 {
+				if a := try(newClientKey(t, "the-key")); a.Error != codeInvalidClient {
+					t.Errorf("a key that nobody has published: %+v", a)
+				}
+			}
+			if n := v.asked.Load() - asked; n != 1 {
+				t.Errorf("the site was asked %d times", n)
+			}
+		})
+	}
+}
+
 // With consent once, a client with a key is proved whatever its redirect, since nobody else can use the answer.
 func TestConsentOnceForAClientWithAKey(t *testing.T) {
 	v := newVendor(t)

@@ -43,7 +43,7 @@ var (
 
 // newCode makes a code for a login, and keeps it.
 func (s *Server) newCode(ctx context.Context, sealer *seal.Sealer, req *authRequest, l *login) (string, error) {
-	code := randomText(32)
+	code := codePrefix + randomText(32)
 	id := digest(code)
 	plain, err := json.Marshal(l)
 	if err != nil {

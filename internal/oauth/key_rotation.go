@@ -133,8 +133,8 @@ func (k *keyring) change(ctx context.Context, sealer *seal.Sealer, f func(*keySe
 // It returns the keys as they are then, newest first.
 func (s *Server) RotateKeys(ctx context.Context, compromised bool) ([]Key, error) {
 	k := &s.keys
-	k.mu.Lock()
-	defer k.mu.Unlock()
+	k.work.Lock()
+	defer k.work.Unlock()
 	if _, err := k.load(ctx); err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -42,27 +43,37 @@ var (
 type keyring struct {
 	server *Server
 	keys   atomic.Pointer[signingKeys] // nil: not known yet
+	last   atomic.Pointer[keyLook]     // nil: none yet
+	looks  flights[*signingKeys]
 
-	mu     sync.Mutex
-	looked time.Time
-	// failed is why the last look could not be taken; told is set once the log has it that another look won't help.
-	failed error
-	told   bool
+	// work is held while the keys are read or changed. No request waits for it but that of an operator: the store may be slow.
+	work sync.Mutex
+	told bool // the log has it that another look won't help
 }
 
-// current returns the keys to sign with. Once they are known, the store is looked into from time to time, and can't keep anybody from
-// signing.
+// keyLook is a look for what there is in the store.
+type keyLook struct {
+	at     time.Time
+	failed error // why it could not be taken
+}
+
+// sinceLook is how long ago the last look was.
+func (k *keyring) sinceLook() time.Duration {
+	last := k.last.Load()
+	if last == nil {
+		return math.MaxInt64
+	}
+	return k.server.now().Sub(last.at).Abs()
+}
+
+// current returns the keys to sign with. Once they are known, the store is looked into from time to time, by one of those who sign, and
+// can't keep anybody from signing.
 func (k *keyring) current(ctx context.Context) (*signingKeys, error) {
-	if keys := k.keys.Load(); keys != nil && !k.mu.TryLock() {
-		return keys, nil // somebody is looking
-	} else if keys == nil {
-		k.mu.Lock()
-	}
-	defer k.mu.Unlock()
 	if k.keys.Load() == nil {
-		return k.load(ctx)
+		return k.lookUp(ctx)
 	}
-	if k.server.now().Sub(k.looked).Abs() >= keyReread {
+	if k.sinceLook() >= keyReread && k.work.TryLock() {
+		defer k.work.Unlock()
 		k.look(ctx)
 	}
 	return k.keys.Load(), nil
@@ -71,32 +82,49 @@ func (k *keyring) current(ctx context.Context) (*signingKeys, error) {
 // verifier returns the public key with this kid. One that is not known may have been made by another node since, so the
 // store is asked again, but not for every made-up kid.
 func (k *keyring) verifier(ctx context.Context, kid string) (*ecdsa.PublicKey, error) {
-	if keys := k.keys.Load(); keys != nil && keys.public[kid] != nil {
-		return keys.public[kid], nil
-	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.keys.Load() == nil {
-		if _, err := k.load(ctx); err != nil {
+	keys := k.keys.Load()
+	if keys == nil || keys.public[kid] == nil && k.sinceLook() >= keyReload {
+		var err error
+		if keys, err = k.lookUp(ctx); err != nil {
 			return nil, err
 		}
 	}
-	if k.keys.Load().public[kid] == nil && k.server.now().Sub(k.looked).Abs() >= keyReload {
-		k.look(ctx)
-	}
-	if pub := k.keys.Load().public[kid]; pub != nil {
+	if pub := keys.public[kid]; pub != nil {
 		return pub, nil
 	}
-	if k.failed != nil {
-		return nil, k.failed
+	if last := k.last.Load(); last != nil && last.failed != nil {
+		return nil, last.failed
 	}
 	return nil, errUnknownKey
 }
 
+// lookUp looks into the store, once for all who want to know and for no longer than each of them can wait.
+func (k *keyring) lookUp(ctx context.Context) (*signingKeys, error) {
+	call := k.looks.start("", func() (*signingKeys, error) {
+		k.work.Lock()
+		defer k.work.Unlock()
+		if k.keys.Load() == nil {
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readTimeout)
+			defer cancel()
+			return k.load(ctx)
+		}
+		if k.sinceLook() >= keyReload {
+			k.look(ctx)
+		}
+		return k.keys.Load(), nil
+	})
+	select {
+	case <-call.done:
+		return call.value, call.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
 // keep sees to it that the keys in use are in the store, so that a restart finds them.
 func (k *keyring) keep(ctx context.Context) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
+	k.work.Lock()
+	defer k.work.Unlock()
 	if k.keys.Load() != nil {
 		k.look(ctx)
 	}
@@ -108,15 +136,14 @@ func (k *keyring) look(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readTimeout)
 	defer cancel()
 	_, err := k.load(ctx)
-	k.looked, k.failed = k.server.now(), err
 	useless := errors.Is(err, errKeyRecord)
-	if useless {
-		k.failed = nil
-	}
 	if useless && !k.told {
 		k.server.log.Error("the storage has other secrets than this process, which goes on with its own until it is restarted", zap.Error(err))
 	}
-	k.told = useless
+	if k.told = useless; useless {
+		err = nil
+	}
+	k.last.Store(&keyLook{at: k.server.now(), failed: err})
 }
 
 // load reads the record, or makes it, and sees to it that it has the keys that are due. The caller holds the lock.
@@ -162,7 +189,7 @@ func (k *keyring) use(set *keySet, sealed []byte) (*signingKeys, error) {
 	}
 	keys.sealed = bytes.Clone(sealed)
 	before := k.keys.Swap(keys)
-	k.looked = k.server.now()
+	k.last.Store(&keyLook{at: k.server.now()})
 	if before != nil {
 		for id := range before.public {
 			if keys.public[id] == nil {

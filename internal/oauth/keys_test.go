@@ -236,3 +236,46 @@ func TestUnknownKeysWhileTheStoreIsDown(t *testing.T) {
 		t.Errorf("once the store is back: %v", err)
 	}
 }
+
+// A store that hangs is waited for once, by those alone whose key is not known, and by each of them only while it wants to.
+func TestAttackMadeUpTokensHoldUpOthersWhileTheStoreHangs(t *testing.T) {
+	f := newFixture(t, nil)
+	_, a := f.newTokens()
+	hanging := &hangingStore{Store: f.store, asked: make(chan struct{}, 10), release: make(chan struct{})}
+	f.server.cfg.Store = hanging
+	hanging.hang.Store(true)
+	f.clock.advance(keyReload)
+	verify := func(ctx context.Context) chan error {
+		done := make(chan error, 1)
+		go func() {
+			_, err := f.server.parseAccessToken(ctx, unknownKid(a.Access))
+			done <- err
+		}()
+		return done
+	}
+	patient := verify(t.Context())
+	<-hanging.asked
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	select {
+	case err := <-verify(ended):
+		if !errors.Is(err, ErrUnavailable) {
+			t.Errorf("who does not wait: %v", err)
+		}
+	case <-time.After(30 * time.Second):
+		t.Fatal("who does not wait is held up")
+	}
+	if _, err := f.server.parseAccessToken(t.Context(), a.Access); err != nil {
+		t.Errorf("a token of a key that is known: %v", err)
+	}
+	if _, err := f.server.newAccessToken(t.Context(), "grant", "client", testResource, scopeMCP, "x"); err != nil {
+		t.Errorf("a new token: %v", err)
+	}
+	close(hanging.release)
+	if err := <-patient; !errors.Is(err, ErrInvalidToken) {
+		t.Errorf("who waits: %v", err)
+	}
+	if n := len(hanging.asked); n != 0 {
+		t.Errorf("the store was asked %d times more", n)
+	}
+}

@@ -23,7 +23,6 @@ import (
 // random number, the end and the server: so a made-up token costs no look into the store. Of the text itself only a digest is kept,
 // which is the id of the grant.
 const (
-	personalPrefix    = "mcpgw_pat_"
 	personalGrant     = "pat-"
 	purposePersonal   = "oauth-personal"
 	personalRandom    = 24

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/identity"
@@ -32,7 +33,7 @@ func newRefreshToken(sealer *seal.Sealer, clientID, grantID string, generation i
 	if err != nil {
 		return "", err
 	}
-	return sealer.Seal(purposeRefresh, clientID, plain), nil
+	return refreshPrefix + sealer.Seal(purposeRefresh, clientID, plain), nil
 }
 
 // openRefreshToken reads a token. That of another client can't be told from one that was made up.
@@ -41,7 +42,7 @@ func openRefreshToken(sealer *seal.Sealer, clientID, token string) (refreshToken
 	if token == "" || len(token) > maxRefreshToken {
 		return rt, errNoGrant
 	}
-	plain, err := sealer.Open(purposeRefresh, clientID, token)
+	plain, err := sealer.Open(purposeRefresh, clientID, strings.TrimPrefix(token, refreshPrefix))
 	if err != nil {
 		return rt, errNoGrant
 	}

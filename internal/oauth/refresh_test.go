@@ -3,6 +3,7 @@ package oauth
 import (
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -282,5 +283,18 @@ func TestSiblingsGoOnAsOne(t *testing.T) {
 		f.refreshed(clientID, siblings[0].Refresh)
 		f.clock.advance(time.Hour)
 		a = f.refreshed(clientID, siblings[hour].Refresh)
+	}
+}
+
+// Refresh tokens from before they had a prefix go on.
+func TestRefreshTokensWithoutAPrefix(t *testing.T) {
+	f := newFixture(t, nil)
+	clientID, a := f.newTokens()
+	bare, ok := strings.CutPrefix(a.Refresh, refreshPrefix)
+	if !ok {
+		t.Fatalf("the token is %q", a.Refresh)
+	}
+	if a = f.refreshed(clientID, bare); !strings.HasPrefix(a.Refresh, refreshPrefix) {
+		t.Errorf("the next one is %q", a.Refresh)
 	}
 }

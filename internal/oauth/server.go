@@ -192,6 +192,7 @@ func (s *Server) Close() {
 	s.rooms.wait()
 	s.accepting.checks.wait()
 	s.directory.calls.wait()
+	s.keys.looks.wait()
 }
 
 // parseIssuer checks an issuer identifier (RFC 8414 section 2). It is used as it is written, everywhere.

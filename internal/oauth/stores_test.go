@@ -87,3 +87,19 @@ func (s *dyingStore) write(f func() error) error {
 	}
 	return err
 }
+
+// hangingStore does not answer from hang on until release is closed.
+type hangingStore struct {
+	store.Store
+	hang    atomic.Bool
+	asked   chan struct{}
+	release chan struct{}
+}
+
+func (s *hangingStore) Get(ctx context.Context, kind, id string) ([]byte, error) {
+	if s.hang.Load() {
+		s.asked <- struct{}{}
+		<-s.release
+	}
+	return s.Store.Get(ctx, kind, id)
+}
