@@ -149,6 +149,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		MaxAnswer:    h.MaxAnswer,
 		MaxTTL:       time.Duration(h.app.IdentityRefresh),
 		MayNotAsk:    mayNotAsk,
+		Limits:       h.app.shared.quota,
 		Tasks:        &h.app.shared.tasks,
 		Catalog:      &h.app.shared.catalog,
 		Observe:      h.Mode == "observe",

@@ -13,6 +13,7 @@ import (
 
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/catalog"
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/guard"
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/quota"
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/seal"
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/store"
 	"github.com/mcpgateway/caddy-mcp-gateway/policy"
@@ -36,6 +37,7 @@ type runtime struct {
 	keeper  seal.Keeper
 	loaded  atomic.Pointer[seal.Sealer]
 
+	quota   *quota.Quota
 	tasks   guard.Tasks
 	catalog catalog.Catalog
 }
@@ -55,7 +57,7 @@ func (app *App) runtimeKey(ctx caddy.Context) string {
 func (app *App) join(ctx caddy.Context, keeper store.Store) error {
 	app.key = app.runtimeKey(ctx)
 	shared, _, err := runtimes.LoadOrNew(app.key, func() (caddy.Destructor, error) {
-		return &runtime{keeper: keeper}, nil
+		return &runtime{keeper: keeper, quota: quota.New(keeper, app.now)}, nil
 	})
 	if err != nil {
 		return err

@@ -70,6 +70,9 @@ func (x *exchange) judgeBatch(batch []*jsonrpc.Message) *refusal {
 		body = append(body, raw...)
 	}
 	if first == nil {
+		first = x.spendAll(batch, verdicts)
+	}
+	if first == nil {
 		x.body = append(body, ']')
 		return nil
 	}
@@ -84,10 +87,22 @@ func (x *exchange) judgeBatch(batch []*jsonrpc.Message) *refusal {
 	return nil
 }
 
+// spendAll counts the messages of a batch that is about to go on. It returns the first that may not go on after all; those
+// before it are counted, though they don't go on either.
+func (x *exchange) spendAll(batch []*jsonrpc.Message, verdicts []verdict) *verdict {
+	for i, m := range batch {
+		if v := &verdicts[i]; v.limit != nil {
+			if v.refusal = x.spend(m, v); v.refusal != nil {
+				return v
+			}
+		}
+	}
+	return nil
+}
+
 // stopped answers each request of a batch that did not go on: the refused ones as
 // if they had come alone, the others with why they were not run.
 func (x *exchange) stopped(batch []*jsonrpc.Message, verdicts []verdict) []byte {
-	const why = "Not run: the batch it came in holds a request that is not allowed. Sending the same batch again will not help; send this one without it."
 	body := []byte{'['}
 	for i, m := range batch {
 		if m.Kind != jsonrpc.Request {
@@ -100,17 +115,10 @@ func (x *exchange) stopped(batch []*jsonrpc.Message, verdicts []verdict) []byte 
 		case r != nil:
 			body = r.append(body, m.ID, legacy)
 		case m.Method == "tools/call":
-			body = jsonrpc.AppendResult(body, m.ID, toolError(why))
+			body = jsonrpc.AppendResult(body, m.ID, toolError(stoppedWith, legacy))
 		default:
-			body = jsonrpc.AppendError(body, m.ID, jsonrpc.CodeInvalidRequest, why, nil)
+			body = jsonrpc.AppendError(body, m.ID, jsonrpc.CodeInvalidRequest, stoppedWith, nil)
 		}
 	}
 	return append(body, ']')
-}
-
-// toolError makes the result of a tool that was not run (revision 2025-03-26,
-// "Tools", "Error Handling").
-func toolError(text string) []byte {
-	b := jsonrpc.AppendString([]byte(`{"content":[{"type":"text","text":`), text)
-	return append(b, `}],"isError":true}`...)
 }

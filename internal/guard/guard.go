@@ -44,6 +44,8 @@ type Config struct {
 
 	MayNotAsk Asks // what the server may not ask clients for
 
+	Limits Limiter // counts the calls that a rule limits; nil: such calls are refused
+
 	Tasks   *Tasks           // which tasks are whose; nil: one of the Guard's own
 	Catalog *catalog.Catalog // what the server offers; nil: one of the Guard's own
 

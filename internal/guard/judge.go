@@ -16,7 +16,8 @@ type verdict struct {
 	kind     policy.Kind
 	name     string
 	rule     string
-	observed bool // the policy denies it and is only observed
+	limit    *policy.Limit // that a use counts for; nil if it is not limited
+	observed bool          // the policy denies it and is only observed
 }
 
 // rights returns what applies to the caller now, and whether denials are only
@@ -134,7 +135,7 @@ func (x *exchange) one(kind policy.Kind, name jsonrpc.Text, where string) verdic
 	}
 	view, observe := x.rights()
 	d := x.sees(view, kind, name.Value)
-	v := verdict{named: true, kind: kind, name: name.Value, rule: d.Rule}
+	v := verdict{named: true, kind: kind, name: name.Value, rule: d.Rule, limit: d.Limit}
 	switch {
 	case d.Allowed:
 	case observe:

@@ -14,6 +14,7 @@ type refusal struct {
 	status   int    // HTTP
 	code     int    // JSON-RPC
 	message  string // for the client
+	told     bool   // message is for the model: it is the result of a tool that was not run
 	data     []byte // raw JSON for it; nil for none
 	decision string // of the Outcome
 	reason   string // for the log; the message if empty
@@ -94,6 +95,24 @@ func hidden(v revision, kind policy.Kind, name string) *refusal {
 	return r
 }
 
+// notDone refuses the use of something that the caller may see. Of a tool, a model has to read why: so it is told by a result
+// (revision 2025-11-25, "Tools", "Error Handling"), and by an error of the others.
+func notDone(kind policy.Kind, sentence, reason string) *refusal {
+	return &refusal{
+		status: http.StatusOK, code: jsonrpc.CodeInvalidRequest, message: sentence, told: kind == policy.Tool, decision: Deny, reason: reason,
+	}
+}
+
+// toolError makes the result of a tool that was not run.
+func toolError(sentence string, era eras) []byte {
+	b := []byte{'{'}
+	if era == modern {
+		b = append(b, `"resultType":"complete",`...)
+	}
+	b = jsonrpc.AppendString(append(b, `"content":[{"type":"text","text":`...), sentence)
+	return append(b, `}],"isError":true}`...)
+}
+
 // unavailable is the answer when something we depend on failed. The client gets a
 // number to report; why is for the log.
 func (x *exchange) unavailable(status int, reason string) *refusal {
@@ -149,6 +168,9 @@ func (x *exchange) note(r *refusal) {
 // append appends the error response. Without an id, revision 2026-07-28 leaves the
 // member out where JSON-RPC 2.0 §5 writes null.
 func (r *refusal) append(dst, id []byte, era eras) []byte {
+	if r.told && id != nil {
+		return jsonrpc.AppendResult(dst, id, toolError(r.message, era))
+	}
 	if id != nil || era != modern {
 		return jsonrpc.AppendError(dst, id, r.code, r.message, r.data)
 	}

@@ -93,6 +93,9 @@ func (x *exchange) post() (id []byte, r *refusal) {
 	if r := x.mirrors(m); r != nil {
 		return id, r
 	}
+	if r := x.spend(m, &v); r != nil {
+		return id, r
+	}
 	if id != nil {
 		x.ids = append(x.oneID[:0], id)
 	}

@@ -1,0 +1,64 @@
+package guard
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/mcpgateway/caddy-mcp-gateway/policy"
+)
+
+// What a model reads of a call that was not made is one plain sentence or two: what was not done and why, who can change that
+// or when, and whether trying again helps. All of them are here, so that they read as if one had said them.
+
+// overLimit says that a limit is reached.
+func overLimit(what string, l *policy.Limit, wait time.Duration) string {
+	return "Not done: " + what + " may be used " + times(l.Count) + " " + period(l.Per) + " " + counted[l.By] +
+		", and it was. Try again in " + seconds(wait) + "; trying before then will not help."
+}
+
+// counted says in words whose calls a limit counts together.
+var counted = [...]string{
+	policy.PerUser:   "by one person",
+	policy.PerClient: "by one agent of a person",
+	policy.PerTool:   "by everybody together",
+}
+
+// stoppedWith says of a request why the batch that it came in was not run.
+const stoppedWith = "Not run: the batch it came in holds a request that is not allowed. Sending the same batch again will not help; send this one without it."
+
+// called is a thing as sentences call it. Its name is a client's own text.
+func called(kind policy.Kind, name string) string {
+	return "the " + kind.String() + " " + shorten(name, mostNamed)
+}
+
+// times is how often something may be done.
+func times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return strconv.Itoa(n) + " times"
+}
+
+// period is in what time.
+func period(d time.Duration) string {
+	switch d {
+	case time.Second:
+		return "a second"
+	case time.Minute:
+		return "a minute"
+	case time.Hour:
+		return "an hour"
+	case 24 * time.Hour:
+		return "a day"
+	}
+	return "in " + seconds(d)
+}
+
+// seconds is how long something takes, rounded up.
+func seconds(d time.Duration) string {
+	n := int64((d + time.Second - 1) / time.Second)
+	if n == 1 {
+		return "1 second"
+	}
+	return strconv.FormatInt(n, 10) + " seconds"
+}
