@@ -24,6 +24,7 @@ var rooms = map[string][]string{
 	"guard":    {},
 	"hostile":  {}, // what tests attack with
 	"identity": {"local", "oidc", "workos"},
+	"issuer":   {}, // what is read from authorization servers and OpenID providers elsewhere
 	"jsonrpc":  {},
 	"oauth":    {"foreign"},
 	"pages":    {},
@@ -42,7 +43,7 @@ var tops = []string{"caddymodule", "cmd", "internal", "policy"}
 var (
 	wings  = []string{"internal/guard", "internal/oauth", "internal/upstream"}
 	ground = []string{
-		"policy", "internal/approval", "internal/audit", "internal/catalog", "internal/fetch", "internal/identity", "internal/jsonrpc",
+		"policy", "internal/approval", "internal/audit", "internal/catalog", "internal/fetch", "internal/identity", "internal/issuer", "internal/jsonrpc",
 		"internal/pages", "internal/quota", "internal/seal", "internal/sse", "internal/store", "internal/wire",
 	}
 	// testOnly are what tests are made with.
@@ -54,7 +55,7 @@ var (
 		"internal/sse":     {},
 		"internal/wire":    {},
 	}
-	zapUsers = slices.Concat(wings, []string{"caddymodule", "internal/audit", "internal/identity"})
+	zapUsers = slices.Concat(wings, []string{"caddymodule", "internal/audit", "internal/identity", "internal/issuer"})
 )
 
 // rule is one rule of the plan. broken says whether a package in folder may not import what is called path;
@@ -118,7 +119,7 @@ var rules = []rule{
 		},
 	},
 	{
-		says: "zap is for the wings, identity, audit and caddymodule",
+		says: "zap is for the wings, identity, issuer, audit and caddymodule",
 		broken: func(folder, path string) bool {
 			return in(path, "go.uber.org/zap") && !in(folder, zapUsers...)
 		},

@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/identity"
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/issuer"
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/oauth/foreign"
 	"github.com/mcpgateway/caddy-mcp-gateway/policy"
 )
@@ -60,11 +60,11 @@ func (s *Server) acceptedAccess(ctx context.Context, via *Accepted, token *forei
 	if !via.isFor(token, res) {
 		return nil, until, invalidToken("it is for another resource")
 	}
-	client := firstText(token.Claims, via.ClientClaims)
+	client := token.Claims.FirstText(via.ClientClaims)
 	subject := &policy.Subject{
 		// No identity of ours has an id that begins with the URL of an issuer, and no issuer's has a #.
-		ID: via.Issuer.Name() + "#" + token.Subject, Email: verifiedEmail(token.Claims), Name: token.Claims.Text("name"),
-		Org: firstText(token.Claims, via.OrgClaims), Groups: token.Claims.Texts("groups"), Claims: token.Claims,
+		ID: via.Issuer.Name() + "#" + token.Subject, Email: token.Claims.VerifiedEmail(), Name: token.Claims.Text("name"),
+		Org: token.Claims.FirstText(via.OrgClaims), Groups: token.Claims.Texts("groups"), Claims: token.Claims,
 		Roles: slices.Clone(via.Roles), Permissions: slices.Clone(via.Permissions), Machine: true,
 	}
 	for _, path := range via.RoleClaims {
@@ -120,11 +120,11 @@ func (a *Accepted) isFor(token *foreign.Token, res Resource) bool {
 // admit finds the rule that lets a token in. person reports whether it is one of a person in an accepted organization: only for
 // those does everyone in a policy stand. Who is let in by what else the token says, as those of CI are, or without any rule, may
 // do what its roles may.
-func (a *Accepted) admit(subject *policy.Subject, claims foreign.Claims) (person bool, err error) {
+func (a *Accepted) admit(subject *policy.Subject, claims issuer.Claims) (person bool, err error) {
 	admitted := len(a.Admit) == 0
 	for _, rule := range a.Admit {
 		switch {
-		case slices.Contains(rule.Orgs, subject.Org) && subject.Org != "", inDomain(subject.Email, rule.Domains):
+		case slices.Contains(rule.Orgs, subject.Org) && subject.Org != "", issuer.InDomain(subject.Email, rule.Domains):
 			return true, nil
 		case rule.Any:
 			admitted, person = true, person || subject.Org != "" || subject.Email != ""
@@ -136,30 +136,6 @@ func (a *Accepted) admit(subject *policy.Subject, claims foreign.Claims) (person
 		return false, errNotAdmitted
 	}
 	return person, nil
-}
-
-// firstText returns the text at the first of some paths that has one.
-func firstText(claims foreign.Claims, paths []string) string {
-	for _, path := range paths {
-		if text := claims.Text(path); text != "" {
-			return text
-		}
-	}
-	return ""
-}
-
-// verifiedEmail returns the e-mail address of a token, if the issuer has made sure of it (OpenID Connect Core section 5.1).
-func verifiedEmail(claims foreign.Claims) string {
-	if !claims.True("email_verified") {
-		return ""
-	}
-	return claims.Text("email")
-}
-
-// inDomain reports whether an e-mail address is in one of some domains.
-func inDomain(email string, domains []string) bool {
-	at := strings.LastIndexByte(email, '@')
-	return at > 0 && slices.ContainsFunc(domains, func(domain string) bool { return strings.EqualFold(domain, email[at+1:]) })
 }
 
 // lookUp has the directory say who somebody is, as it said lately or says now, and until when that counts.

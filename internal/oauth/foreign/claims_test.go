@@ -3,28 +3,13 @@ package foreign
 import (
 	"encoding/json"
 	"errors"
-	"slices"
 	"testing"
 	"time"
 
 	"go.uber.org/zap"
-)
 
-func TestTextsOfClaims(t *testing.T) {
-	var claims Claims
-	if err := json.Unmarshal([]byte(`{"role":"admin","roles":["a","b",7,""],"scope":"read write","scp":["x"],"empty":"","number":1,
-		"realm_access":{"roles":["deep"]},"https://acme.example/roles":["named"],"a.b":"exact","a":{"b":"nested"}}`), &claims); err != nil {
-		t.Fatal(err)
-	}
-	for path, want := range map[string][]string{
-		"role": {"admin"}, "roles": {"a", "b"}, "scope": {"read", "write"}, "scp": {"x"}, "realm_access.roles": {"deep"}, "a.b": {"exact"},
-		"https://acme.example/roles": {"named"}, "empty": nil, "number": nil, "missing": nil, "role.x": nil, "realm_access": nil, "": nil,
-	} {
-		if got := claims.Texts(path); !slices.Equal(got, want) {
-			t.Errorf("%s: %q, want %q", path, got, want)
-		}
-	}
-}
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/issuer"
+)
 
 // An answer to introspection is judged by all that it says.
 func TestAnswersAboutTokens(t *testing.T) {
@@ -52,7 +37,7 @@ func TestAnswersAboutTokens(t *testing.T) {
 		`{` + good + `,"exp":"soon"}`:                  false,
 		`{` + good + `,"nbf":1900000000}`:              false,
 	} {
-		var claims Claims
+		var claims issuer.Claims
 		if err := json.Unmarshal([]byte(answer), &claims); err != nil {
 			t.Fatal(err)
 		}

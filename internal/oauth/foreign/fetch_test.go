@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/issuer"
 )
 
 func TestNothingIsReadBeforeTheFirstToken(t *testing.T) {
@@ -55,7 +57,7 @@ func TestUnknownKeysAreLookedForNowAndThen(t *testing.T) {
 	// A new key is found all the same.
 	w.set(func() {
 		w.jwks = jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: stranger.Public(), KeyID: "key-2"}}}
-		w.now = w.now.Add(retryAfter)
+		w.now = w.now.Add(issuer.RetryAfter)
 	})
 	fresh := w.sign(jose.RS256, stranger, map[jose.HeaderKey]any{"kid": "key-2"}, w.claims(nil))
 	if _, err := i.Verify(t.Context(), fresh); err != nil {
@@ -79,7 +81,7 @@ func TestAKeyReplacedUnderItsID(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := w.token("at+jwt", nil)
-	w.set(func() { w.key, w.now = key, w.now.Add(retryAfter) })
+	w.set(func() { w.key, w.now = key, w.now.Add(issuer.RetryAfter) })
 	if _, err := i.Verify(t.Context(), w.token("at+jwt", nil)); err != nil {
 		t.Error(err)
 	}
@@ -104,7 +106,7 @@ func TestKeysOutliveAnOutageForADay(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.set(func() { w.broken = true })
-	if err := verify(keysStale - time.Minute); err != nil {
+	if err := verify(issuer.KeysStale - time.Minute); err != nil {
 		t.Errorf("within the day: %v", err)
 	}
 	if err := verify(2 * time.Minute); !errors.Is(err, ErrUnavailable) {
@@ -114,7 +116,7 @@ func TestKeysOutliveAnOutageForADay(t *testing.T) {
 	if err := verify(time.Second); !errors.Is(err, ErrUnavailable) {
 		t.Errorf("right after a failure, it is asked again: %v", err)
 	}
-	if err := verify(retryAfter); err != nil {
+	if err := verify(issuer.RetryAfter); err != nil {
 		t.Errorf("when it is back: %v", err)
 	}
 }

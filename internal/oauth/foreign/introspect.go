@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/issuer"
 )
 
 // maxAsking is how many tokens an issuer is asked about at once.
@@ -28,9 +30,13 @@ func (i *Issuer) introspect(ctx context.Context, token string) (*Token, error) {
 	case <-ctx.Done():
 		return nil, unavailable(ctx.Err())
 	}
-	address, err := i.address(ctx, i.cfg.Introspection, "introspection_endpoint", func(m *metadata) string { return m.Introspection })
-	if err != nil {
-		return nil, i.cannotAsk(err)
+	address := i.cfg.Introspection
+	if address == "" {
+		var err error
+		address, err = i.elsewhere.Endpoint(ctx, "introspection_endpoint", func(m *issuer.Metadata) string { return m.Introspection })
+		if err != nil {
+			return nil, i.cannotAsk(err)
+		}
 	}
 	form := url.Values{"token": {token}, "token_type_hint": {"access_token"}}
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, address, strings.NewReader(form.Encode()))
@@ -40,9 +46,9 @@ func (i *Issuer) introspect(ctx context.Context, token string) (*Token, error) {
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	// RFC 6749 section 2.3.1 has both halves form-encoded.
 	r.SetBasicAuth(url.QueryEscape(i.cfg.ClientID), url.QueryEscape(i.cfg.ClientSecret))
-	claims := make(Claims)
-	err = i.do(r, &claims)
-	if refused := new(statusError); errors.As(err, &refused) && refused.status == http.StatusBadRequest {
+	claims := make(issuer.Claims)
+	err = i.elsewhere.Do(r, &claims)
+	if refused := new(issuer.StatusError); errors.As(err, &refused) && refused.Status == http.StatusBadRequest {
 		// That is what some say of a token of another kind.
 		return nil, invalid("its issuer can't read it")
 	}
@@ -54,8 +60,8 @@ func (i *Issuer) introspect(ctx context.Context, token string) (*Token, error) {
 
 // cannotAsk makes an ErrUnavailable, and tells the operator.
 func (i *Issuer) cannotAsk(err error) error {
-	refused := new(statusError)
-	if errors.As(err, &refused) && (refused.status == http.StatusUnauthorized || refused.status == http.StatusForbidden) {
+	refused := new(issuer.StatusError)
+	if errors.As(err, &refused) && (refused.Status == http.StatusUnauthorized || refused.Status == http.StatusForbidden) {
 		i.log().Error("an authorization server refuses our client_id or client_secret", zap.String("issuer", i.cfg.Issuer), zap.Error(err))
 	} else {
 		i.log().Warn("an authorization server could not be asked about a token", zap.String("issuer", i.cfg.Issuer), zap.Error(err))
@@ -64,15 +70,15 @@ func (i *Issuer) cannotAsk(err error) error {
 }
 
 // judge reads what the issuer says (RFC 7662 section 2.2).
-func (i *Issuer) judge(claims Claims) (*Token, error) {
+func (i *Issuer) judge(claims issuer.Claims) (*Token, error) {
 	if claims["active"] != true {
 		return nil, invalid("its issuer says that it is not good")
 	}
-	if issuer, has := claims["iss"]; has && issuer != i.cfg.Issuer {
+	if name, has := claims["iss"]; has && name != i.cfg.Issuer {
 		return nil, invalid("it is from another issuer")
 	}
 	// An issuer may answer for its refresh tokens, too: they have no audience, or another type.
-	audience := claims.audience()
+	audience := audienceOf(claims)
 	if len(audience) == 0 {
 		return nil, invalid("it is for no resource")
 	}
@@ -81,7 +87,7 @@ func (i *Issuer) judge(claims Claims) (*Token, error) {
 			return nil, invalid("it is not a bearer access token")
 		}
 	}
-	if claims.bound() {
+	if bound(claims) {
 		return nil, invalid("it is bound to a key")
 	}
 	if reason := i.notNow(claims); reason != "" {
@@ -99,16 +105,16 @@ func (i *Issuer) judge(claims Claims) (*Token, error) {
 		// signed tokens (RFC 9068 section 2.2).
 		claims["sub"] = claims["client_id"]
 	}
-	subject, ok := claims.subject()
+	subject, ok := claims.Subject()
 	if !ok {
 		return nil, invalid("it names nobody")
 	}
 	return &Token{Subject: subject, Audience: audience, Expires: expires, Claims: claims}, nil
 }
 
-// audience reads aud, which is a text or a list of texts (RFC 7519 section 4.1.3).
-func (c Claims) audience() []string {
-	raw, err := json.Marshal(c["aud"])
+// audienceOf reads aud, which is a text or a list of texts (RFC 7519 section 4.1.3).
+func audienceOf(claims issuer.Claims) []string {
+	raw, err := json.Marshal(claims["aud"])
 	if err != nil {
 		return nil
 	}

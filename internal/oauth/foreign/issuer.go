@@ -7,14 +7,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	"go.uber.org/zap"
+
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/issuer"
 )
 
 // Errors of Verify. They are wrapped with a reason that is meant for the log.
@@ -43,12 +43,9 @@ func (c *Config) Introspects() bool { return c.ClientID != "" }
 
 // Check says what is wrong with a configuration.
 func (c *Config) Check() error {
-	issuer, err := url.Parse(c.Issuer)
 	switch {
-	case err != nil || issuer.Host == "" || issuer.User != nil || issuer.RawQuery != "" || issuer.Fragment != "" || strings.ContainsAny(c.Issuer, "?# "):
-		return fmt.Errorf("%q is no issuer such as https://auth.example.com", c.Issuer)
-	case !secure(issuer):
-		return fmt.Errorf("the issuer %s must be https: plain http is for loopback only (RFC 8414 section 2)", c.Issuer)
+	case issuer.CheckName(c.Issuer) != nil:
+		return issuer.CheckName(c.Issuer)
 	case c.Introspects() != (c.ClientSecret != ""):
 		return errors.New("introspection needs a client_id and a client_secret, with which the gateway shows who asks")
 	case c.Introspection != "" && !c.Introspects():
@@ -57,20 +54,11 @@ func (c *Config) Check() error {
 		return errors.New("tokens are checked either by their signature (jwks) or by introspection, not both")
 	}
 	for name, address := range map[string]string{"jwks": c.JWKS, "endpoint": c.Introspection} {
-		if u, err := url.Parse(address); address != "" && (err != nil || u.Host == "" || u.User != nil || !secure(u)) {
+		if u, err := url.Parse(address); address != "" && (err != nil || u.Host == "" || u.User != nil || !issuer.Secure(u)) {
 			return fmt.Errorf("%s %q must be a URL with https; plain http is for loopback only", name, address)
 		}
 	}
 	return nil
-}
-
-// secure reports whether what is read from an address can be believed.
-func secure(u *url.URL) bool {
-	if u.Scheme == "https" {
-		return true
-	}
-	ip := net.ParseIP(u.Hostname())
-	return u.Scheme == "http" && (u.Hostname() == "localhost" || ip != nil && ip.IsLoopback())
 }
 
 // Token is what the issuer vouches for.
@@ -82,30 +70,29 @@ type Token struct {
 	// Expires is when it does.
 	Expires time.Time
 	// Claims is all that it says. It is read-only.
-	Claims Claims
+	Claims issuer.Claims
 }
 
 // Issuer is an authorization server somewhere else. It reads nothing from there before the first token comes. Safe for
 // concurrent use.
 type Issuer struct {
-	cfg      Config
-	client   *http.Client
-	now      func() time.Time
-	log      func() *zap.Logger
-	metadata remote[*metadata]
-	keys     remote[*keySet]
-	verifier *oidc.IDTokenVerifier
-	asking   chan struct{} // has room for those who ask about a token
+	cfg       Config
+	elsewhere *issuer.Issuer
+	now       func() time.Time
+	log       func() *zap.Logger
+	verifier  *oidc.IDTokenVerifier
+	asking    chan struct{} // has room for those who ask about a token
 }
 
 // New makes an issuer of a configuration that Check finds nothing wrong with. client may be nil; it is copied, and what
 // would be unsafe taken from it. log returns the logger of the moment, as an issuer may live longer than one.
 func New(cfg Config, client *http.Client, now func() time.Time, log func() *zap.Logger) *Issuer {
-	i := &Issuer{cfg: cfg, client: newClient(client), now: now, log: log, asking: make(chan struct{}, maxAsking)}
-	i.metadata = remote[*metadata]{now: now, read: i.readMetadata, fresh: keysFresh, stale: keysStale}
-	i.keys = remote[*keySet]{now: now, read: i.readKeys, fresh: keysFresh, stale: keysStale}
-	i.verifier = oidc.NewVerifier(cfg.Issuer, (*signatures)(i), &oidc.Config{
-		SupportedSigningAlgs: algorithms, SkipClientIDCheck: true, Now: now,
+	i := &Issuer{
+		cfg: cfg, elsewhere: issuer.New(issuer.Config{Name: cfg.Issuer, JWKS: cfg.JWKS}, client, now, log), now: now, log: log,
+		asking: make(chan struct{}, maxAsking),
+	}
+	i.verifier = oidc.NewVerifier(cfg.Issuer, i.elsewhere, &oidc.Config{
+		SupportedSigningAlgs: issuer.Algorithms, SkipClientIDCheck: true, Now: now,
 	})
 	return i
 }

@@ -7,15 +7,12 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
+
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/issuer"
 )
 
-// Bounds of tokens, in bytes.
-const (
-	maxToken   = 16 << 10
-	maxSubject = 512
-)
+// maxToken bounds a token, in bytes.
+const maxToken = 16 << 10
 
 // clockSkew is how far the issuer's clock may be ahead.
 const clockSkew = time.Minute
@@ -35,12 +32,12 @@ func PeekIssuer(token string) (string, bool) {
 		return "", false
 	}
 	var head header
-	claims := make(Claims)
+	claims := make(issuer.Claims)
 	if decode(parts[0], &head) != nil || head.Algorithm == "" || decode(parts[1], &claims) != nil {
 		return "", false
 	}
-	issuer, _ := claims["iss"].(string)
-	return issuer, true
+	name, _ := claims["iss"].(string)
+	return name, true
 }
 
 // decode reads a part of a compact JWS.
@@ -55,34 +52,34 @@ func decode(part string, v any) error {
 // verifyJWT checks a signed token (RFC 9068 section 4).
 func (i *Issuer) verifyJWT(ctx context.Context, token string) (*Token, error) {
 	// What is cheap comes first, and is certain once the signature is.
-	issuer, ok := PeekIssuer(token)
+	name, ok := PeekIssuer(token)
 	if !ok {
 		return nil, invalid("it is not a signed token")
 	}
-	if issuer != i.cfg.Issuer {
+	if name != i.cfg.Issuer {
 		return nil, invalid("it is from another issuer")
 	}
 	var head header
 	first, _, _ := strings.Cut(token, ".")
-	if err := decode(first, &head); err != nil || head.Critical != nil || !slices.Contains(algorithms, head.Algorithm) {
+	if err := decode(first, &head); err != nil || head.Critical != nil || !slices.Contains(issuer.Algorithms, head.Algorithm) {
 		return nil, invalid("it is signed in a way that is not accepted")
 	}
-	var failure error
-	verified, err := i.verifier.Verify(context.WithValue(ctx, failureKey{}, &failure), token)
-	if failure != nil {
-		return nil, unavailable(failure)
+	ctx, failure := issuer.WithFailure(ctx)
+	verified, err := i.verifier.Verify(ctx, token)
+	if *failure != nil {
+		return nil, unavailable(*failure)
 	}
 	if err != nil {
 		return nil, invalid(err.Error())
 	}
-	claims := make(Claims)
+	claims := make(issuer.Claims)
 	if err := verified.Claims(&claims); err != nil {
 		return nil, invalid("its claims can't be read")
 	}
 	if reason := notAccess(head.Type, claims); reason != "" {
 		return nil, invalid(reason)
 	}
-	if claims.bound() {
+	if bound(claims) {
 		return nil, invalid("it is bound to a key")
 	}
 	if claims["iss"] != i.cfg.Issuer {
@@ -91,7 +88,7 @@ func (i *Issuer) verifyJWT(ctx context.Context, token string) (*Token, error) {
 	if reason := i.notNow(claims); reason != "" {
 		return nil, invalid(reason)
 	}
-	subject, ok := claims.subject()
+	subject, ok := claims.Subject()
 	if !ok {
 		return nil, invalid("it names nobody")
 	}
@@ -102,7 +99,7 @@ func (i *Issuer) verifyJWT(ctx context.Context, token string) (*Token, error) {
 // of their own; but most that are around are typed as JWT, like all else, or not at all. Of those the ones that are something
 // else are told by claims that only these have: an ID token's (OpenID Connect Core sections 2 and 3.3.2.11), a logout token's (Back-Channel
 // Logout section 2.4), a security event's (RFC 8417), and by the kind that Keycloak writes down.
-func notAccess(typ string, claims Claims) string {
+func notAccess(typ string, claims issuer.Claims) string {
 	switch strings.TrimPrefix(strings.ToLower(typ), "application/") {
 	case "at+jwt":
 		return ""
@@ -125,7 +122,7 @@ func notAccess(typ string, claims Claims) string {
 }
 
 // notNow says why a token is not good yet, or nothing. That it has not expired is known.
-func (i *Issuer) notNow(claims Claims) string {
+func (i *Issuer) notNow(claims issuer.Claims) string {
 	for _, name := range []string{"nbf", "iat"} {
 		value, has := claims[name]
 		if !has {
@@ -147,14 +144,7 @@ func seconds2time(seconds float64) time.Time {
 
 // bound reports whether a token is only for who holds a certain key (RFC 7800): it is then no bearer token, and whoever shows it
 // without that proof may have found it.
-func (c Claims) bound() bool {
-	_, has := c["cnf"]
+func bound(claims issuer.Claims) bool {
+	_, has := claims["cnf"]
 	return has
-}
-
-// subject returns sub, if it can be the name of somebody.
-func (c Claims) subject() (string, bool) {
-	sub, ok := c["sub"].(string)
-	odd := func(r rune) bool { return !unicode.IsPrint(r) }
-	return sub, ok && sub != "" && len(sub) <= maxSubject && utf8.ValidString(sub) && !strings.ContainsFunc(sub, odd)
 }

@@ -20,6 +20,8 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 	"go.uber.org/zap"
+
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/issuer"
 )
 
 // world is an issuer that says what a test wants, and the clock that it is seen by.
@@ -222,7 +224,7 @@ func TestSignedTokensThatAreRefused(t *testing.T) {
 		"no subject":                         w.token("at+jwt", map[string]any{"sub": nil}),
 		"a subject that is a number":         w.token("at+jwt", map[string]any{"sub": 7}),
 		"a subject with a line end":          w.token("at+jwt", map[string]any{"sub": "a\nb"}),
-		"an endless subject":                 w.token("at+jwt", map[string]any{"sub": strings.Repeat("a", maxSubject+1)}),
+		"an endless subject":                 w.token("at+jwt", map[string]any{"sub": strings.Repeat("a", issuer.MaxSubject+1)}),
 		"expired":                            w.token("at+jwt", map[string]any{"exp": at(-time.Second)}),
 		"never expires":                      w.token("at+jwt", map[string]any{"exp": nil}),
 		"expiry that is a text":              w.token("at+jwt", map[string]any{"exp": "never"}),
@@ -277,7 +279,7 @@ func TestIssuersThatCannotBeBelieved(t *testing.T) {
 		"only keys to encrypt with": func(w *world) {
 			w.jwks = jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: w.key.Public(), KeyID: "key-1", Use: "enc"}}}
 		},
-		"endless keys": func(w *world) { w.jwks = strings.Repeat("x", maxDocument+1) },
+		"endless keys": func(w *world) { w.jwks = strings.Repeat("x", issuer.MaxDocument+1) },
 		"an outage":    func(w *world) { w.broken = true },
 	} {
 		t.Run(name, func(t *testing.T) {

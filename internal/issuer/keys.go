@@ -1,4 +1,4 @@
-package foreign
+package issuer
 
 import (
 	"context"
@@ -11,9 +11,9 @@ import (
 	"go.uber.org/zap"
 )
 
-// algorithms are those that a token may be signed with: none of a shared secret, so that nobody who knows a public key can sign
+// Algorithms are those that a token may be signed with: none of a shared secret, so that nobody who knows a public key can sign
 // with it (RFC 8725 section 3.1).
-var algorithms = []string{
+var Algorithms = []string{
 	oidc.RS256, oidc.RS384, oidc.RS512, oidc.PS256, oidc.PS384, oidc.PS512, oidc.ES256, oidc.ES384, oidc.ES512, oidc.EdDSA,
 }
 
@@ -36,9 +36,12 @@ func (s *keySet) find(kid, algorithm string) (found []jose.JSONWebKey) {
 // readKeys reads the keys (RFC 7517 section 5). What is no public key for signatures is left out, as is what can't be read:
 // a new kind of key must not take the others with it.
 func (i *Issuer) readKeys(ctx context.Context) (*keySet, error) {
-	address, err := i.address(ctx, i.cfg.JWKS, "jwks_uri", func(m *metadata) string { return m.JWKS })
-	if err != nil {
-		return nil, err
+	address := i.cfg.JWKS
+	if address == "" {
+		var err error
+		if address, err = i.Endpoint(ctx, "jwks_uri", func(m *Metadata) string { return m.JWKS }); err != nil {
+			return nil, err
+		}
 	}
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
@@ -47,7 +50,7 @@ func (i *Issuer) readKeys(ctx context.Context) (*keySet, error) {
 	var document struct {
 		Keys []json.RawMessage `json:"keys"`
 	}
-	if err := i.do(r, &document); err != nil {
+	if err := i.Do(r, &document); err != nil {
 		return nil, err
 	}
 	set := new(keySet)
@@ -63,17 +66,21 @@ func (i *Issuer) readKeys(ctx context.Context) (*keySet, error) {
 	return set, nil
 }
 
-// failureKey is where VerifySignature leaves why it could not tell: go-oidc makes a text of errors.
+// failureKey is where VerifySignature leaves why it could not tell.
 type failureKey struct{}
 
-// signatures is an Issuer as go-oidc asks it about signatures.
-type signatures Issuer
+// WithFailure returns a context with which VerifySignature leaves at failure why it could not tell whether a signature is good: go-oidc
+// makes a text of errors.
+func WithFailure(ctx context.Context) (_ context.Context, failure *error) {
+	failure = new(error)
+	return context.WithValue(ctx, failureKey{}, failure), failure
+}
 
 // VerifySignature implements oidc.KeySet. Which key is used depends on its id and the algorithm alone; keys, or addresses of
 // keys, that the token brings along are nobody's (jwk, jku, x5c, x5u of RFC 7515).
-func (s *signatures) VerifySignature(ctx context.Context, token string) ([]byte, error) {
-	allowed := make([]jose.SignatureAlgorithm, len(algorithms))
-	for n, name := range algorithms {
+func (i *Issuer) VerifySignature(ctx context.Context, token string) ([]byte, error) {
+	allowed := make([]jose.SignatureAlgorithm, len(Algorithms))
+	for n, name := range Algorithms {
 		allowed[n] = jose.SignatureAlgorithm(name)
 	}
 	jws, err := jose.ParseSignedCompact(token, allowed)
@@ -84,7 +91,7 @@ func (s *signatures) VerifySignature(ctx context.Context, token string) ([]byte,
 	var tried *keySet
 	for {
 		// A key may have been replaced under its old id, so that where none fits, newer ones are looked for as well, now and then.
-		set, err := s.keys.get(ctx, func(set *keySet) bool {
+		set, err := i.keys.get(ctx, func(set *keySet) bool {
 			return set != tried && (tried != nil || len(set.find(header.KeyID, header.Algorithm)) > 0)
 		})
 		if err != nil && (set == nil || !errors.Is(err, errResting)) {
@@ -92,7 +99,7 @@ func (s *signatures) VerifySignature(ctx context.Context, token string) ([]byte,
 			if failure, ok := ctx.Value(failureKey{}).(*error); ok {
 				*failure = err
 			}
-			s.log().Warn("the keys of an authorization server could not be read", zap.String("issuer", s.cfg.Issuer), zap.Error(err))
+			i.log().Warn("the keys of an authorization server could not be read", zap.String("issuer", i.cfg.Name), zap.Error(err))
 			return nil, err
 		}
 		if set != tried {

@@ -1,78 +1,23 @@
-package foreign
+package issuer
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
-	"net/http"
 	"sync"
 	"time"
 )
 
-// Bounds of what is read from an issuer.
-const (
-	fetchTimeout = 10 * time.Second
-	maxDocument  = 512 << 10
-)
-
-// How documents of an issuer age: after keysFresh they are read anew, by the way; after keysStale they count no more,
+// How documents of an issuer age: after keysFresh they are read anew, by the way; after KeysStale they count no more,
 // so that a key the issuer has withdrawn doesn't live on here while it can't be reached. Nothing is read again, for
-// whatever reason, within retryAfter: a made-up key id costs the issuer nothing.
+// whatever reason, within RetryAfter: a made-up key id costs the issuer nothing.
 const (
 	keysFresh  = 30 * time.Minute
-	keysStale  = 24 * time.Hour
-	retryAfter = 10 * time.Second
+	KeysStale  = 24 * time.Hour
+	RetryAfter = 10 * time.Second
 )
 
 // errResting says that the issuer was asked just now, and is not asked again yet.
 var errResting = errors.New("it was asked a moment ago")
-
-// newClient makes the client that issuers are asked with. It follows no redirects: the addresses are the operator's, or the
-// issuer's own, and where else they lead nobody has said.
-func newClient(from *http.Client) *http.Client {
-	var own http.Client
-	if from != nil {
-		own = *from
-	}
-	if own.Timeout == 0 {
-		own.Timeout = fetchTimeout
-	}
-	own.Jar = nil
-	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &own
-}
-
-// read sends a request and reads the JSON of a good answer.
-func (i *Issuer) do(r *http.Request, answer any) error {
-	r.Header.Set("Accept", "application/json")
-	res, err := i.client.Do(r)
-	if err != nil {
-		return err
-	}
-	defer res.Body.Close()
-	if res.StatusCode != http.StatusOK {
-		return &statusError{r.URL.Path, res.StatusCode}
-	}
-	body, err := io.ReadAll(io.LimitReader(res.Body, maxDocument+1))
-	if err != nil {
-		return err
-	}
-	if len(body) > maxDocument {
-		return fmt.Errorf("the answer of %s is longer than %d bytes", r.URL.Path, maxDocument)
-	}
-	return json.Unmarshal(body, answer)
-}
-
-// statusError is an answer other than 200.
-type statusError struct {
-	path   string
-	status int
-}
-
-// Error implements error.
-func (e *statusError) Error() string { return fmt.Sprintf("%s answered %d", e.path, e.status) }
 
 // remote is a document that is read when it is first needed, and again from time to time. Several callers wait for one
 // reading, which goes on when they stop waiting.
@@ -128,7 +73,7 @@ func (r *remote[T]) start(ctx context.Context) chan struct{} {
 	if r.doing != nil {
 		return r.doing
 	}
-	if since := r.now().Sub(r.tried); since >= 0 && since < retryAfter {
+	if since := r.now().Sub(r.tried); since >= 0 && since < RetryAfter {
 		return nil
 	}
 	doing := make(chan struct{})
