@@ -5,16 +5,17 @@ package catalog
 
 import (
 	"maps"
-	"reflect"
 	"slices"
 	"sync"
 	"sync/atomic"
+
+	"github.com/mcpgateway/caddy-mcp-gateway/policy"
 )
 
 // Bounds of a Catalog, against servers that have no end of tools.
 const (
 	mostShelves = 1024
-	mostOnShelf = 1 << 20 // bytes, about, of the tools on one shelf
+	mostOnShelf = 4 << 20 // bytes, about, of the tools on one shelf
 )
 
 // Key says whose tools they are. What a server shows to one credential it may not show to another.
@@ -23,21 +24,32 @@ type Key struct {
 	Credential string // that the list was seen with; empty for one that all have in common
 }
 
-// Offer is a tool as a server lists it, of which there may be nothing to remember.
+// Offer is a tool as a server lists it.
 type Offer struct {
 	Name string
-	Tool *Tool // nil if there is nothing
+	Tool *Tool // nil if its definition could not be read
 }
 
 // Tool is what is remembered of a tool. It is not changed.
 type Tool struct {
 	Params []Param // arguments that are repeated in header fields
 	UI     string  // URI of the resource that shows the tool's results; empty if none does
+
+	Title       string             // for people, at most maxTitle bytes; empty if the server has none
+	Annotations policy.Annotations // the server's word, whether it is trusted or not
+	Digest      Digest             // of its definition
+	Concealed   bool               // its definition has characters that can't be seen (see Conceals)
+}
+
+// Equal reports whether there is the same to remember of two tools.
+func (t *Tool) Equal(other *Tool) bool {
+	return t == other || t != nil && other != nil && t.Digest == other.Digest && t.UI == other.UI &&
+		slices.EqualFunc(t.Params, other.Params, func(a, b Param) bool { return a.Header == b.Header && slices.Equal(a.Path, b.Path) })
 }
 
 // size is about how many bytes a tool takes.
 func size(name string, t *Tool) int {
-	n := 128 + len(name) + len(t.UI)
+	n := 256 + len(name) + len(t.UI) + len(t.Title)
 	for _, p := range t.Params {
 		n += 64 + len(p.Header)
 		for _, name := range p.Path {
@@ -79,22 +91,28 @@ func (c *Catalog) Shelf(k Key) *Shelf {
 // concurrent use.
 type Shelf struct {
 	mu  sync.Mutex // held to change what is there
-	now atomic.Pointer[stock]
+	now atomic.Pointer[Stock]
 }
 
-// stock is what is on a shelf. It is not changed.
-type stock struct {
+// Stock is what is on a shelf at one time. It is not changed; nil is that of an empty shelf.
+type Stock struct {
 	tools map[string]*Tool
 	shown map[string][]string // URIs of the tools' resources, to the tools' names
 	size  int
 }
 
+// Stock returns what is on the shelf now.
+func (s *Shelf) Stock() *Stock { return s.now.Load() }
+
+// Tool returns what is remembered of a tool now, nil if it is nothing.
+func (s *Shelf) Tool(name string) *Tool { return s.Stock().Tool(name) }
+
 // Tool returns what is remembered of a tool, nil if it is nothing.
-func (s *Shelf) Tool(name string) *Tool {
-	if now := s.now.Load(); now != nil {
-		return now.tools[name]
+func (o *Stock) Tool(name string) *Tool {
+	if o == nil {
+		return nil
 	}
-	return nil
+	return o.tools[name]
 }
 
 // ShownBy returns the names of the tools whose results are shown by the resource with this URI. They must not be changed.
@@ -105,15 +123,15 @@ func (s *Shelf) ShownBy(uri string) []string {
 	return nil
 }
 
-// Learn takes tools as they were listed just now, in the place of what was known of those of the same names. One of which
-// there is nothing to remember is forgotten.
+// Learn takes tools as they were listed just now, in the place of what was known of those of the same names. One that could
+// not be read is forgotten.
 func (s *Shelf) Learn(tools ...Offer) {
 	if s.knows(tools) {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	next := &stock{tools: make(map[string]*Tool)}
+	next := &Stock{tools: make(map[string]*Tool)}
 	if now := s.now.Load(); now != nil {
 		next.tools, next.size = maps.Clone(now.tools), now.size
 	}
@@ -139,7 +157,7 @@ func (s *Shelf) Learn(tools ...Offer) {
 }
 
 // put puts one tool on a shelf that nobody reads yet.
-func (o *stock) put(t Offer) {
+func (o *Stock) put(t Offer) {
 	if was := o.tools[t.Name]; was != nil {
 		o.size -= size(t.Name, was)
 		delete(o.tools, t.Name)
@@ -153,7 +171,7 @@ func (o *stock) put(t Offer) {
 // knows reports whether there is nothing new in tools.
 func (s *Shelf) knows(tools []Offer) bool {
 	for _, o := range tools {
-		if was := s.Tool(o.Name); was != o.Tool && !reflect.DeepEqual(was, o.Tool) {
+		if was := s.Tool(o.Name); !was.Equal(o.Tool) {
 			return false
 		}
 	}

@@ -14,30 +14,34 @@ func TestReadFindsWhatClientsRepeatAndShow(t *testing.T) {
 		entry string
 		want  *Tool
 	}{
-		"nothing":          {`{"name":"t"}`, nil},
-		"an argument":      {`{"name":"t","inputSchema":{"type":"object","properties":{"region":{"type":"string","x-mcp-header":"Region"},"q":{}}}}`, &Tool{[]Param{{"Mcp-Param-Region", []string{"region"}}}, ""}},
-		"two, one nested":  {`{"name":"t","inputSchema":{"properties":{"b":{"properties":{"id":{"x-mcp-header":"tenant_id"}}},"a":{"x-mcp-header":"A"}}}}`, &Tool{[]Param{{"Mcp-Param-A", []string{"a"}}, {"Mcp-Param-Tenant_id", []string{"b", "id"}}}, ""}},
-		"in an array":      {`{"name":"t","inputSchema":{"properties":{"a":{"items":{"x-mcp-header":"A"}}}}}`, nil},
-		"at the root":      {`{"name":"t","inputSchema":{"x-mcp-header":"A"}}`, nil},
-		"no token":         {`{"name":"t","inputSchema":{"properties":{"a":{"x-mcp-header":"A B"},"b":{"x-mcp-header":"B"}}}}`, nil},
-		"empty":            {`{"name":"t","inputSchema":{"properties":{"a":{"x-mcp-header":""}}}}`, nil},
-		"the same twice":   {`{"name":"t","inputSchema":{"properties":{"a":{"x-mcp-header":"Q"},"b":{"x-mcp-header":"q"}}}}`, nil},
-		"a boolean schema": {`{"name":"t","inputSchema":{"properties":{"a":true,"b":{"x-mcp-header":"B"}}}}`, &Tool{[]Param{{"Mcp-Param-B", []string{"b"}}}, ""}},
+		"nothing":          {`{"name":"t"}`, new(Tool)},
+		"an argument":      {`{"name":"t","inputSchema":{"type":"object","properties":{"region":{"type":"string","x-mcp-header":"Region"},"q":{}}}}`, &Tool{Params: []Param{{"Mcp-Param-Region", []string{"region"}}}, UI: ""}},
+		"two, one nested":  {`{"name":"t","inputSchema":{"properties":{"b":{"properties":{"id":{"x-mcp-header":"tenant_id"}}},"a":{"x-mcp-header":"A"}}}}`, &Tool{Params: []Param{{"Mcp-Param-A", []string{"a"}}, {"Mcp-Param-Tenant_id", []string{"b", "id"}}}, UI: ""}},
+		"in an array":      {`{"name":"t","inputSchema":{"properties":{"a":{"items":{"x-mcp-header":"A"}}}}}`, new(Tool)},
+		"at the root":      {`{"name":"t","inputSchema":{"x-mcp-header":"A"}}`, new(Tool)},
+		"no token":         {`{"name":"t","inputSchema":{"properties":{"a":{"x-mcp-header":"A B"},"b":{"x-mcp-header":"B"}}}}`, new(Tool)},
+		"empty":            {`{"name":"t","inputSchema":{"properties":{"a":{"x-mcp-header":""}}}}`, new(Tool)},
+		"the same twice":   {`{"name":"t","inputSchema":{"properties":{"a":{"x-mcp-header":"Q"},"b":{"x-mcp-header":"q"}}}}`, new(Tool)},
+		"a boolean schema": {`{"name":"t","inputSchema":{"properties":{"a":true,"b":{"x-mcp-header":"B"}}}}`, &Tool{Params: []Param{{"Mcp-Param-B", []string{"b"}}}, UI: ""}},
 		"too long":         {`{"name":"t","description":"` + strings.Repeat("d", maxEntry) + `","_meta":{"ui":{"resourceUri":"ui://a/b"}}}`, nil},
-		"too deep":         {`{"name":"t","inputSchema":` + deep + `}`, nil},
-		"no schema":        {`{"name":"t","inputSchema":true,"_meta":{"ui":{"resourceUri":"ui://a"}}}`, nil},
-		"a page":           {`{"name":"t","_meta":{"ui":{"resourceUri":"ui://a/b"}}}`, &Tool{nil, "ui://a/b"}},
-		"a page, flat":     {`{"name":"t","_meta":{"ui/resourceUri":"ui://a/b"}}`, &Tool{nil, "ui://a/b"}},
-		"a page, twice":    {`{"name":"t","_meta":{"ui":{"resourceUri":"ui://new"},"ui/resourceUri":"ui://old"}}`, &Tool{nil, "ui://new"}},
-		"no page of ours":  {`{"name":"t","_meta":{"ui":{"resourceUri":"docs://vault"}}}`, nil},
-		"not text":         {`{"name":"t","_meta":{"ui":{"resourceUri":7},"ui/resourceUri":[]}}`, nil},
+		"too deep":         {`{"name":"t","inputSchema":` + deep + `}`, new(Tool)},
+		"no schema":        {`{"name":"t","inputSchema":true,"_meta":{"ui":{"resourceUri":"ui://a"}}}`, &Tool{UI: "ui://a"}},
+		"a page":           {`{"name":"t","_meta":{"ui":{"resourceUri":"ui://a/b"}}}`, &Tool{Params: nil, UI: "ui://a/b"}},
+		"a page, flat":     {`{"name":"t","_meta":{"ui/resourceUri":"ui://a/b"}}`, &Tool{Params: nil, UI: "ui://a/b"}},
+		"a page, twice":    {`{"name":"t","_meta":{"ui":{"resourceUri":"ui://new"},"ui/resourceUri":"ui://old"}}`, &Tool{Params: nil, UI: "ui://new"}},
+		"no page of ours":  {`{"name":"t","_meta":{"ui":{"resourceUri":"docs://vault"}}}`, new(Tool)},
+		"not text":         {`{"name":"t","_meta":{"ui":{"resourceUri":7},"ui/resourceUri":[]}}`, new(Tool)},
 		"a member twice":   {`{"name":"t","_meta":{"ui":{"resourceUri":"ui://a","resourceUri":"ui://b"}}}`, nil},
-		"another case":     {`{"name":"t","_meta":{"UI":{"resourceUri":"ui://a"}}}`, nil},
-		"no name":          {`{"_meta":{"ui":{"resourceUri":"ui://a"}}}`, &Tool{nil, "ui://a"}},
+		"another case":     {`{"name":"t","_meta":{"UI":{"resourceUri":"ui://a"}}}`, new(Tool)},
+		"no name":          {`{"_meta":{"ui":{"resourceUri":"ui://a"}}}`, &Tool{Params: nil, UI: "ui://a"}},
 		"nothing at all":   {`7`, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := Read([]byte(c.entry)); !reflect.DeepEqual(got, c.want) {
+			got := Read([]byte(c.entry))
+			if got != nil {
+				got = &Tool{Params: got.Params, UI: got.UI}
+			}
+			if !reflect.DeepEqual(got, c.want) {
 				t.Errorf("read %+v; want %+v", got, c.want)
 			}
 		})

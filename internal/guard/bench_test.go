@@ -118,7 +118,7 @@ func serve(b *testing.B, h http.Header, text string, next Next, want int) {
 	}
 	h.Del("Mcp-Session-Id")
 	if !isModern(h.Get("Mcp-Protocol-Version")) {
-		x := &exchange{g: g, out: new(Outcome), caller: c}
+		x := &exchange{g: g, out: new(Outcome), caller: c, person: c.Subject().ID}
 		handle, err := x.sealHandle(purposeSession, "0d1f2a3b-4c5d-6e7f-8091-a2b3c4d5e6f7")
 		if err != nil {
 			b.Fatal(err)

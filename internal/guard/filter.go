@@ -70,8 +70,10 @@ type filter struct {
 	name    []byte          // by which a policy names an entry
 	instead []byte          // what goes on in the place of an entry; nil if that is the entry itself
 	names   names           // of the members of an entry
-	shelf   *catalog.Shelf  // of the server, while its tools are read
+	stock   *catalog.Stock  // of the server, while its tools are read
 	offered []catalog.Offer // of the server's tools
+	reading *reading        // which definitions of tools are read; nil: those that have to be
+	spare   int             // how many bytes of definitions may still be read
 
 	flow flow // how the message arrives, if it does not come whole
 }

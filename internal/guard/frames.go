@@ -21,7 +21,7 @@ const hiddenUpdate = dropped("an update of a resource that is hidden")
 func (x *exchange) equip(f *filter) {
 	f.view, f.observe = x.rights()
 	f.scoped, f.maxTTL = x.rev.eras() == modern, x.g.cfg.MaxTTL.Milliseconds()
-	f.caller, f.known = x, &x.g.known
+	f.caller, f.known, f.reading = x, &x.g.known, &x.g.reading
 	f.ofTask = x.tool != "" || len(x.tasks) > 0
 }
 

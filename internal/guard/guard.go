@@ -108,6 +108,7 @@ type Guard struct {
 	part      int           // how much of an event is held before it is read piece by piece
 	farewell  time.Duration // see farewellTime
 	known     known
+	reading   reading
 	sessions  sessions
 	listeners listeners
 	audiences audiences

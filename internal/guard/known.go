@@ -50,9 +50,11 @@ type knownEntry struct {
 	sum  uint64
 	kind policy.Kind
 	raw  []byte
-	tool *catalog.Tool // what there is to remember of it; nil if nothing is, or it is no tool
+	tool *catalog.Tool // its definition; nil if that can't be read, or it is no tool
 	name string        // by which policies name it; empty if it may not be shown to anyone
 	next atomic.Uint32 // place of the entry that came after it last
+
+	stock atomic.Pointer[catalog.Stock] // the last that had the tool as it is here
 
 	// The rights of the last for whom the policy was asked, either way. A View never
 	// changes, and one of other rights or of another policy is another View.
@@ -141,6 +143,9 @@ func (k *known) learn(sum uint64, kind policy.Kind, raw []byte, name string, too
 	digest := maphash.Bytes(k.seed, raw)
 	if !t.again(&t.slots[t.places(sum)[digest&1]], digest) { // either, so that two that begin alike are not in each other's way
 		return
+	}
+	if tool == nil && kind == policy.Tool && name != "" {
+		tool = catalog.Read(raw)
 	}
 	e := &knownEntry{sum: sum, kind: kind, raw: bytes.Clone(raw), name: name, tool: tool}
 	if t.space.Load()+e.size() > knownSpace || t.count.Load() > int64(len(t.slots)/2) && len(t.slots) < knownSlots {

@@ -1,33 +1,90 @@
 package guard
 
 import (
-	"bytes"
+	"math"
 	"strings"
+	"sync/atomic"
+	"time"
 
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/catalog"
 	"github.com/mcpgateway/caddy-mcp-gateway/policy"
 )
 
-// markParam is the mark of a tool of which headers repeat arguments, without its first letter, which is less rare. A server
-// that writes it otherwise, with escapes, is not understood, and then less passes, not more.
-var markParam = []byte("-mcp-header")
+// freeReading is how much of definitions is read a second, in bytes, where nothing depends on them but that people are told
+// of changes. It is about a hundredth of what a core can read; what comes again is remembered, and read, however much it is.
+const freeReading = 512 << 10
 
-// define reads the definition of a tool that a server lists, whether the caller may see it or not. It returns nil if there
-// is nothing worth remembering: what names a user interface stands in _meta.
-func (f *filter) define(kind policy.Kind, name string, entry []byte) *catalog.Tool {
-	if kind != policy.Tool || name == "" || f.names.usual&nameMeta == 0 && !bytes.Contains(entry, markParam) {
-		return nil
-	}
-	return catalog.Read(entry)
+// reading says which definitions of tools a Guard reads of the lists that pass.
+type reading struct {
+	all bool // something depends on them, so that each of them is
+
+	second atomic.Int64 // since 1970
+	spent  atomic.Int64 // bytes that were read in that second
 }
 
-// offer notes a tool that the server lists, tool being nil if there is nothing to remember of it but that.
+// spare returns how many bytes may be read of one list.
+func (r *reading) spare(now time.Time) int {
+	switch second := now.Unix(); {
+	case r == nil:
+		return 0
+	case r.all:
+		return math.MaxInt
+	case r.second.Swap(second) != second:
+		r.spent.Store(0)
+	}
+	return int(freeReading - r.spent.Load())
+}
+
+// define reads the definition of a tool that a server lists, whether the caller may see it or not. read is false if it was
+// left unread: then nothing stands in it that has to be known. Of a definition that can't be read nothing is known either,
+// and tool is nil.
+func (f *filter) define(kind policy.Kind, name string, entry []byte) (tool *catalog.Tool, read bool) {
+	switch {
+	case kind != policy.Tool || name == "":
+		return nil, false
+	case f.spare >= len(entry):
+		if f.reading != nil && !f.reading.all {
+			f.spare -= len(entry)
+			f.reading.spent.Add(int64(len(entry)))
+		}
+	case f.names.usual&nameMeta == 0 && !catalog.Mentions(entry): // what names a user interface stands in _meta
+		return nil, false
+	}
+	tool = catalog.Read(entry)
+	if was := f.stock.Tool(name); was.Equal(tool) {
+		return was, true // one of them is enough, and quicker to compare
+	}
+	return tool, true
+}
+
+// offer notes a tool that the server lists, tool being nil if its definition could not be read.
 func (f *filter) offer(kind policy.Kind, name string, tool *catalog.Tool) {
 	if kind != policy.Tool || name == "" {
 		return
 	}
-	if was := f.shelf.Tool(name); was != tool {
+	if !f.stock.Tool(name).Equal(tool) {
 		f.offered = append(f.offered, catalog.Offer{Name: name, Tool: tool})
+	}
+}
+
+// offerAgain is offer for an entry that was met before.
+func (f *filter) offerAgain(e *knownEntry) {
+	if e.kind != policy.Tool || f.stock != nil && e.stock.Load() == f.stock {
+		return
+	}
+	before := len(f.offered)
+	if f.offer(e.kind, e.name, e.tool); len(f.offered) == before {
+		e.stock.Store(f.stock)
+	}
+}
+
+// unread notes a tool that the server lists and of which nothing but its name was read.
+func (f *filter) unread(kind policy.Kind, name string) {
+	if kind != policy.Tool || name == "" {
+		return
+	}
+	if was := f.stock.Tool(name); was != nil && (was.UI != "" || len(was.Params) > 0) {
+		f.offered = append(f.offered, catalog.Offer{Name: name}) // it has neither any more
 	}
 }
 

@@ -1,6 +1,8 @@
 package guard
 
 import (
+	"time"
+
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/jsonrpc"
 	"github.com/mcpgateway/caddy-mcp-gateway/policy"
 )
@@ -17,7 +19,7 @@ func (f *filter) list(kind policy.Kind) error {
 		return fault("a list that is not an array")
 	}
 	if kind == policy.Tool {
-		f.shelf = f.caller.shelf()
+		f.stock, f.spare = f.caller.shelf().Stock(), f.reading.spare(time.Now())
 	}
 	return f.entries(func() (bool, error) { return f.element(kind) })
 }
@@ -86,15 +88,19 @@ func (f *filter) element(kind policy.Kind) (shown bool, err error) {
 	}
 	e, sum := f.known.find(kind, &f.s, f.met)
 	if f.met = e; e != nil {
-		f.offer(kind, e.name, e.tool)
+		f.offerAgain(e)
 		return e.name != "" && (f.shows(e) || f.hide()), nil
 	}
 	start := f.s.pos()
 	name, shown, err := f.entry(kind)
 	if err == nil && start >= f.s.base {
 		raw := f.s.slice(start, f.s.pos())
-		tool := f.define(kind, name, raw)
-		f.offer(kind, name, tool)
+		tool, read := f.define(kind, name, raw)
+		if read {
+			f.offer(kind, name, tool)
+		} else {
+			f.unread(kind, name)
+		}
 		f.known.learn(sum, kind, raw, name, tool)
 	}
 	return shown, err
