@@ -75,18 +75,32 @@ func (app *App) Start() error {
 	return nil
 }
 
-// background sweeps the store and ends the streams of people whose grants have ended, until ctx ends.
+// background sweeps the store, listens to what identity providers say, and ends the streams of people whose grants have ended, until ctx
+// ends.
 func (app *App) background(ctx context.Context) {
 	// Nodes that share a store and were started together don't all sweep at once.
 	sweep := time.NewTimer(time.Minute + rand.N(sweepInterval))
 	defer sweep.Stop()
 	recheck := time.NewTicker(recheckInterval)
 	defer recheck.Stop()
+	heard := make(chan struct{}, 1)
+	var listening sync.WaitGroup
+	listening.Go(func() {
+		app.oauth.Listen(ctx, func() {
+			select {
+			case heard <- struct{}{}:
+			default: // it is being seen to
+			}
+		})
+	})
+	defer listening.Wait()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-recheck.C:
+			app.streams.recheck()
+		case <-heard:
 			app.streams.recheck()
 		case <-sweep.C:
 			if err := app.oauth.Sweep(ctx); err != nil && !errors.Is(err, context.Canceled) {

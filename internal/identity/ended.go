@@ -1,13 +1,20 @@
 package identity
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
-// Ended says which sessions at a provider have ended. One of its fields at least is set.
+// Ended says which sessions at a provider have ended. Person or Session is set, or both.
 type Ended struct {
 	// Person is the ID of a person.
 	Person string
 	// Session is the SessionID of the one session that has ended; empty: all sessions of Person have.
 	Session string
+	// Org narrows it to sessions in an organization; empty: all.
+	Org string
+	// Before leaves out what was granted later than that; the zero time leaves out nothing.
+	Before time.Time
 }
 
 // Logout is what a provider says by a logout token.

@@ -5,6 +5,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/identity"
 )
 
 // Bounds of what is remembered of tokens and grants. Only tokens that were found good are remembered, so that made-up ones push
@@ -106,6 +108,34 @@ func (c *cache) forget(id string) {
 	if g != nil {
 		g.forget()
 	}
+}
+
+// forgetPeople makes the next call on the grants of some people read them anew, and on those of whom nothing is known yet.
+func (c *cache) forgetPeople(some func(*identity.Person) bool) {
+	for i := range c.grants {
+		shard := &c.grants[i]
+		shard.Lock()
+		for _, g := range shard.m {
+			if st := g.state.Load(); st == nil || st.person != nil && some(st.person) {
+				g.forget()
+			}
+		}
+		shard.Unlock()
+	}
+}
+
+// empty reports whether no grant is known.
+func (c *cache) empty() bool {
+	for i := range c.grants {
+		shard := &c.grants[i]
+		shard.Lock()
+		known := len(shard.m)
+		shard.Unlock()
+		if known > 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // forget drops the state, and keeps a reading under way from bringing back an older one.

@@ -147,3 +147,28 @@ func (d *directory) keep(key lookupKey, l *lookup) {
 	}
 	d.known[key] = l
 }
+
+// doubtPeople has some people looked up anew when they next come, and those who were not let in. What was said of them may only stand in for
+// a directory that is down.
+func (d *directory) doubtPeople(some func(*identity.Person) bool, now time.Time, refresh time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for key, l := range d.known {
+		if l.person == nil {
+			delete(d.known, key)
+			continue
+		}
+		if old := now.Add(-refresh); some(l.person) && l.at.After(old) {
+			doubted := *l
+			doubted.at = old
+			d.known[key] = &doubted
+		}
+	}
+}
+
+// empty reports whether nobody is known.
+func (d *directory) empty() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.known) == 0
+}

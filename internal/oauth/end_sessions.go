@@ -32,7 +32,7 @@ type endedMark struct {
 }
 
 // EndSessions ends all that came of sessions at an identity provider which have ended there, and returns how many grants that
-// were. Their refresh tokens end at once, their access tokens and streams within a second on this node and within five on others. A
+// were. Their refresh tokens end at once, their access tokens and streams too on this node, and on others when they hear of it (see Listen). A
 // session that nothing came of is no error. reason is for the audit records.
 //
 // Where one session of a person is named, a grant whose session is not known ends too: it may be the one.
@@ -58,18 +58,28 @@ func (s *Server) EndSessions(ctx context.Context, provider string, ended identit
 	count := 0
 	for _, g := range grants {
 		owner, err := openPerson(sealer, g.id, g.grantRecord)
-		if err != nil || ended.Session != "" && owner.SessionID != "" && owner.SessionID != ended.Session {
+		switch {
+		case err != nil, ended.Session != "" && owner.SessionID != "" && owner.SessionID != ended.Session,
+			ended.Org != "" && owner.Org != ended.Org, !ended.Before.IsZero() && g.Created.After(ended.Before):
 			continue
 		}
-		if err := s.Revoke(ctx, g.id); err != nil {
+		if err := s.endGrant(ctx, g.id, g.grantRecord, owner, reason); err != nil {
 			return count, err
 		}
 		count++
-		s.record((&event{
-			name: "revoke", decision: decisionAllow, reason: reason, clientID: g.Client, clientName: g.ClientName, grantID: g.id, resource: g.Resource,
-		}).of(owner))
 	}
-	return count, nil
+	return count, s.tell(ctx, newsEntry{At: s.now().UTC(), Provider: provider, Person: p.ID, Org: ended.Org})
+}
+
+// endGrant ends a grant with the session at the identity provider.
+func (s *Server) endGrant(ctx context.Context, id string, g *grantRecord, p *identity.Person, reason string) error {
+	if err := s.Revoke(ctx, id); err != nil {
+		return err
+	}
+	s.record((&event{
+		name: "revoke", decision: decisionAllow, reason: reason, clientID: g.Client, clientName: g.ClientName, grantID: id, resource: g.Resource,
+	}).of(p))
+	return nil
 }
 
 // noteOrigin keeps whose a session is, until a time. A store that has it longer already may forget it earlier than the grants that are
@@ -110,6 +120,9 @@ func endedID(provider string, ended identity.Ended) string {
 
 // markEnded has logins count no more that began until now.
 func (s *Server) markEnded(ctx context.Context, provider string, ended identity.Ended) error {
+	if ended.Session == "" && ended.Org != "" {
+		return nil // their logins to other organizations go on, and of those to this one the roles are read anew at once
+	}
 	value, err := json.Marshal(endedMark{s.now().UTC()})
 	if err != nil {
 		return err

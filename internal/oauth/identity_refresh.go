@@ -42,10 +42,11 @@ func (s *Server) freshGrant(ctx context.Context, sealer *seal.Sealer, id string,
 	return g, p, err
 }
 
-// due reports whether a person's roles can be read anew, and are older than limit or outdated.
+// due reports whether a person's roles can be read anew, and are older than limit, or outdated, or from before the provider said that they
+// may have changed.
 func (s *Server) due(g *grantRecord, p *identity.Person, limit time.Duration) bool {
 	_, ok := s.providers[g.Provider].(identity.Refresher)
-	return ok && (s.rolesAge(g) >= limit || s.outdated(g, p))
+	return ok && (s.rolesAge(g) >= limit || s.outdated(g, p) || s.news.since(p, g.Read))
 }
 
 // outdated reports whether the provider's configuration has taken something back, or given it, since the person was read: what
@@ -150,9 +151,14 @@ func (s *Server) readPerson(ctx context.Context, id string) (*grantRecord, error
 	if !ok {
 		return nil, errNoGrant
 	}
+	// What the provider says is as old as the question: a change that it tells of meanwhile may not be in the answer.
+	began := s.now().UTC()
 	after, asked := refresher.Refresh(ctx, before)
 	if errors.Is(asked, identity.ErrEnded) || errors.Is(asked, identity.ErrDenied) {
-		return nil, s.sessionEnded(ctx, id, g, before, asked)
+		if err := s.endGrant(ctx, id, g, before, asked.Error()); err != nil {
+			return nil, err
+		}
+		return nil, errNoGrant
 	}
 	if asked == nil && (after == nil || subjectID(after) != subjectID(before)) {
 		asked, after = errors.New("the identity provider answered for somebody else"), nil
@@ -160,16 +166,18 @@ func (s *Server) readPerson(ctx context.Context, id string) (*grantRecord, error
 	if asked != nil {
 		s.log.Warn("roles could not be read anew", zap.String("grant", id), zap.String("provider", g.Provider), zap.Error(asked))
 	}
-	return s.keepAnswer(ctx, sealer, id, after, asked)
+	return s.keepAnswer(ctx, sealer, id, began, after, asked)
 }
 
 // keepAnswer stores what the provider said before anybody acts on it: the session in it may be the only one that works now.
-func (s *Server) keepAnswer(ctx context.Context, sealer *seal.Sealer, id string, after *identity.Person, asked error) (*grantRecord, error) {
+func (s *Server) keepAnswer(
+	ctx context.Context, sealer *seal.Sealer, id string, began time.Time, after *identity.Person, asked error,
+) (*grantRecord, error) {
 	g, err := s.updateGrant(ctx, id, func(g *grantRecord) error {
 		now := s.now().UTC()
 		g.Asking, g.Retry = time.Time{}, time.Time{}
 		if asked == nil {
-			g.Read = now
+			g.Read = began
 		} else {
 			wait := askRetry
 			if u, ok := errors.AsType[*identity.Unavailable](asked); ok && u.RetryAfter > 0 {
@@ -188,15 +196,4 @@ func (s *Server) keepAnswer(ctx context.Context, sealer *seal.Sealer, id string,
 		return nil, err
 	}
 	return g, asked
-}
-
-// sessionEnded ends a grant with the session at the identity provider.
-func (s *Server) sessionEnded(ctx context.Context, id string, g *grantRecord, p *identity.Person, reason error) error {
-	if err := s.Revoke(ctx, id); err != nil {
-		return err
-	}
-	s.record((&event{
-		name: "revoke", decision: decisionAllow, reason: reason.Error(), clientID: g.Client, clientName: g.ClientName, grantID: id, resource: g.Resource,
-	}).of(p))
-	return errNoGrant
 }

@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"maps"
 	"sync"
 	"time"
 )
@@ -54,10 +55,15 @@ func (s *knownTokens[T]) put(hash uint64, t T, now time.Time) {
 
 // prune drops the tokens that have expired.
 func (s *knownTokens[T]) prune(now time.Time) {
+	s.drop(func(t T) bool { return t.expired(now) })
+}
+
+// drop drops some of them.
+func (s *knownTokens[T]) drop(some func(T) bool) {
 	for i := range s.shards {
 		shard := &s.shards[i]
 		shard.Lock()
-		dropExpired(shard.m, now)
+		maps.DeleteFunc(shard.m, func(_ uint64, t T) bool { return some(t) })
 		shard.Unlock()
 	}
 }

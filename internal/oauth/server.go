@@ -38,6 +38,7 @@ type Server struct {
 	rooms      flights[struct{}]
 	accepting  *accepting
 	directory  directory
+	news       news
 	askWait    time.Duration
 	bodyWait   time.Duration
 	routes     map[string]http.HandlerFunc
@@ -125,6 +126,11 @@ func (s *Server) makeRoutes(issuerPath string) map[string]http.HandlerFunc {
 	s.addLogoutRoutes(routes)
 	if s.cfg.Dynamic {
 		routes[s.prefix+"register"] = open(s.serveRegister, post)
+	}
+	for _, p := range s.cfg.Providers {
+		if m, ok := p.(identity.Messenger); ok && m.Mailbox() != "" {
+			routes[s.prefix+m.Mailbox()] = page(s.mailbox(m), post)
+		}
 	}
 	return routes
 }

@@ -17,8 +17,9 @@ func alice() *identity.Person {
 	return &identity.Person{
 		Provider: "workos", ID: "user_1", Email: "alice@acme.test", Name: "Alice", Org: "org_1", OrgName: "Acme",
 		Roles: []string{"admin"}, Permissions: []string{"all"}, Impersonator: "staff@acme.test",
-		Claims:  map[string]any{"sid": "session_1", "tier": "gold", "email_verified": true},
-		Session: packSession("rt_1"),
+		Claims:    map[string]any{"sid": "session_1", "tier": "gold", "email_verified": true},
+		SessionID: "session_1",
+		Session:   packSession("rt_1"),
 	}
 }
 

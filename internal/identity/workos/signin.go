@@ -180,6 +180,6 @@ func (p *Provider) admit(ctx context.Context, s *session, refreshToken string) (
 
 // describe writes what the session says into a person.
 func (s *session) describe(person *identity.Person) {
-	person.Org, person.Roles, person.Permissions = s.org, s.roles, s.permissions
+	person.Org, person.Roles, person.Permissions, person.SessionID = s.org, s.roles, s.permissions, s.id
 	person.Claims = maps.Clone(s.claims)
 }

@@ -88,8 +88,9 @@ func TestFinishReturnsThePerson(t *testing.T) {
 	want := &identity.Person{
 		Provider: "workos", ID: "user_1", Email: "alice@acme.test", Name: "Alice Jones", Org: "org_2", OrgName: "Org org_2",
 		Roles: []string{"member"}, Permissions: []string{"image_generation"},
-		Claims:  map[string]any{"sid": "session_1", "org_id": "org_2", "email_verified": true},
-		Session: packSession("rt_1"),
+		Claims:    map[string]any{"sid": "session_1", "org_id": "org_2", "email_verified": true},
+		SessionID: "session_1",
+		Session:   packSession("rt_1"),
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
