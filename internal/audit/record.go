@@ -11,7 +11,7 @@ type Record struct {
 	Time  time.Time // when it was decided; zero: when it is recorded
 	Event string    // what was asked for: an MCP method such as "tools/call", or "token", "login", "consent", "register", "policy_loaded", …
 
-	Decision string // "allow", "deny", "refuse" (not the protocol), "error" (the other side), "observe" (would be denied)
+	Decision string // "allow", "deny", "ask" (of a person), "refuse" (not the protocol), "error" (the other side), "observe" (would be denied)
 	Rule     string // the deciding rule and where it is written
 	Reason   string // why, in words
 	Policy   string // hash of the policy that is in force from then on, for policy_loaded and policy_refused
