@@ -70,4 +70,3 @@ func (i *Issuer) Name() string { return i.cfg.Name }
 
 // Client is what the issuer is asked with: it follows no redirects, and its answers are bounded in time and size.
 func (i *Issuer) Client() *http.Client { return i.client }
-
