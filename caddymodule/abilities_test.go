@@ -9,7 +9,9 @@ import (
 	"github.com/mcpgateway/caddy-mcp-gateway/policy"
 )
 
-func TestConsentPageSaysWhatThePolicyAllows(t *testing.T) {
+// withMembers is an app whose policy lets members do some things at the server docs.
+func withMembers(t *testing.T) *App {
+	t.Helper()
 	document, err := policy.Parse("policy.yaml", []byte(`
 roles:
   member:
@@ -27,6 +29,11 @@ roles:
 	}
 	app := &App{policy: new(policySource), shared: new(runtime)}
 	app.policy.state.Store(&policyState{policy: compiled})
+	return app
+}
+
+func TestConsentPageSaysWhatThePolicyAllows(t *testing.T) {
+	app := withMembers(t)
 	member := &policy.Subject{ID: "local:alice", Roles: []string{"member"}}
 	got, nothing := app.abilities(member, oauth.Resource{Server: "docs"})
 	want := []pages.Ability{

@@ -106,19 +106,21 @@ func getPolicy(app *App, _ *http.Request) (any, error) {
 
 // adminGrant is a grant, as the admin API shows it.
 type adminGrant struct {
-	ID         string    `json:"id"`
-	ClientID   string    `json:"client_id"`
-	ClientName string    `json:"client_name,omitempty"`
-	Resource   string    `json:"resource"`
-	Scope      string    `json:"scope,omitempty"`
-	UserID     string    `json:"user_id,omitempty"`
-	Email      string    `json:"email,omitempty"`
-	Org        string    `json:"org,omitempty"`
-	Roles      []string  `json:"roles,omitempty"`
-	Personal   bool      `json:"personal_token,omitempty"`
-	Created    time.Time `json:"created"`
-	LastUsed   time.Time `json:"last_used,omitzero"`
-	Expires    time.Time `json:"expires,omitzero"`
+	ID         string   `json:"id"`
+	ClientID   string   `json:"client_id"`
+	ClientName string   `json:"client_name,omitempty"`
+	Resource   string   `json:"resource"`
+	Scope      string   `json:"scope,omitempty"`
+	UserID     string   `json:"user_id,omitempty"`
+	Email      string   `json:"email,omitempty"`
+	Org        string   `json:"org,omitempty"`
+	Roles      []string `json:"roles,omitempty"`
+	Personal   bool     `json:"personal_token,omitempty"`
+	// Narrowing is what the person left the agent of what their role allows; without it, that is all.
+	Narrowing *policy.Narrowing `json:"narrowing,omitempty"`
+	Created   time.Time         `json:"created"`
+	LastUsed  time.Time         `json:"last_used,omitzero"`
+	Expires   time.Time         `json:"expires,omitzero"`
 }
 
 // listGrants answers with all grants.

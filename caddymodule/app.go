@@ -188,6 +188,7 @@ func (app *App) Provision(ctx caddy.Context) error {
 		PersonalTokens:   app.PersonalTokens,
 		PersonalTokenTTL: time.Duration(app.PersonalTokenTTL),
 		Abilities:        app.abilities,
+		Offers:           app.offers,
 		Audit:            app.auditor,
 		Logger:           app.logger.Named("oauth"),
 		Now:              app.now,

@@ -32,6 +32,8 @@ func TestPagesInABrowser(t *testing.T) {
 		// sees is what the page after sign-in says the agent will be able to do, hidden what it must not name.
 		sees, hidden []string
 	}{
+		{"phone-narrowed", "alice", peers.Walk{Width: 390, Height: 844, Mobile: true, Dark: true, Ticks: narrowed}, []string{"Only the tools I tick", "generateImage"}, nil},
+		{"desktop-narrowed", "alice", peers.Walk{Width: 1280, Height: 800, Ticks: narrowed}, []string{"Only the tools I tick", "generateImage"}, nil},
 		{"phone-alice", "alice", peers.Walk{Width: 390, Height: 844, Mobile: true}, []string{"generateImage", "delete_everything"}, nil},
 		{"desktop-alice", "alice", peers.Walk{Width: 1280, Height: 800, Script: true}, []string{"generateImage", "delete_everything"}, nil},
 		{"phone-bob", "bob", peers.Walk{Width: 360, Height: 640, Mobile: true, Dark: true}, []string{"echo", "add"}, []string{"generateImage", "delete_everything"}},
@@ -82,6 +84,11 @@ func TestPagesInABrowser(t *testing.T) {
 			}
 		})
 	}
+}
+
+// narrowed are what alice ticks to leave an agent two tools, and one of another server.
+var narrowed = []string{
+	`input[name="may"][value="tools"]`, `input[name="tool"][value="add"]`, `input[name="tool"][value="echo"]`, `input[name="also"]`,
 }
 
 // authorizeURL registers a client and returns the address at which it would send a person's browser.

@@ -66,6 +66,7 @@ func (s *Server) acceptedAccess(ctx context.Context, via *Accepted, token *forei
 		ID: via.Issuer.Name() + "#" + token.Subject, Email: token.Claims.VerifiedEmail(), Name: token.Claims.Text("name"),
 		Org: token.Claims.FirstText(via.OrgClaims), Groups: token.Claims.Texts("groups"), Claims: token.Claims,
 		Roles: slices.Clone(via.Roles), Permissions: slices.Clone(via.Permissions), Machine: true,
+		Client: policy.Client{ID: client, Name: client},
 	}
 	for _, path := range via.RoleClaims {
 		subject.Roles = append(subject.Roles, token.Claims.Texts(path)...)

@@ -26,5 +26,6 @@ func (s *Server) clientCredentials(_ context.Context, c *client, form params) (*
 func machineSubject(c *client) *policy.Subject {
 	return &policy.Subject{
 		ID: machineGrant + c.ID, Name: c.Name, Roles: slices.Clone(c.Static.Roles), Permissions: slices.Clone(c.Static.Permissions), Machine: true,
+		Client: policy.Client{ID: c.ID, Name: c.Name},
 	}
 }

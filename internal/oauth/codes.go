@@ -8,6 +8,7 @@ import (
 
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/seal"
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/store"
+	"github.com/mcpgateway/caddy-mcp-gateway/policy"
 )
 
 // Authorization codes (OAuth 2.1 section 4.1.2): 256 random bits, kept under their digest.
@@ -29,6 +30,8 @@ type codeRecord struct {
 	Scope     string    `json:"scope"`
 	Login     string    `json:"login,omitempty"` // sealed; gone once the code is used
 	Expires   time.Time `json:"expires"`
+	// Narrowing is what the person left the client; nil if all.
+	Narrowing *policy.Narrowing `json:"narrowing,omitempty"`
 	// Grant is what came of the code; empty while it is unused.
 	Grant string `json:"grant,omitempty"`
 }
@@ -41,8 +44,8 @@ var (
 	errCodeUsed   = errors.New("the code was used before")
 )
 
-// newCode makes a code for a login, and keeps it.
-func (s *Server) newCode(ctx context.Context, sealer *seal.Sealer, req *authRequest, l *login) (string, error) {
+// newCode makes a code for a login, with what the person left the client, and keeps it.
+func (s *Server) newCode(ctx context.Context, sealer *seal.Sealer, req *authRequest, l *login, left *policy.Narrowing) (string, error) {
 	code := codePrefix + randomText(32)
 	id := digest(code)
 	plain, err := json.Marshal(l)
@@ -52,7 +55,7 @@ func (s *Server) newCode(ctx context.Context, sealer *seal.Sealer, req *authRequ
 	expires := s.now().Add(codeTTL)
 	value, err := json.Marshal(codeRecord{
 		Client: req.Client, Redirect: req.Redirect, Challenge: req.Challenge, Resource: req.Resource, Scope: req.Scope,
-		Login: sealer.Seal(purposeCode, id, plain), Expires: expires.UTC(),
+		Login: sealer.Seal(purposeCode, id, plain), Expires: expires.UTC(), Narrowing: left,
 	})
 	if err != nil {
 		return "", err

@@ -121,6 +121,9 @@ type Config struct {
 	// Abilities says in plain words what a subject could do at a resource, for the consent page.
 	// Optional.
 	Abilities func(*policy.Subject, Resource) (abilities []pages.Ability, nothing bool)
+	// Offers lists the tools that a subject's role shows at a resource, for people to choose among. It returns when ctx ends, with what
+	// is known by then. Optional.
+	Offers func(context.Context, *policy.Subject, Resource) Offers
 	// Contact says whom a person asks whose role allows nothing, such as it@example.com. Optional.
 	Contact string
 

@@ -76,7 +76,7 @@ func (s *Server) serveConsent(w http.ResponseWriter, r *http.Request) {
 			s.noTransaction(w, r, errNoTransaction)
 			return
 		}
-		s.showGrant(w, r, sealer, tx)
+		s.showGrant(w, r, sealer, tx, nil, "")
 		return
 	}
 	tx, form, err := s.postedTx(r, sealer)
@@ -92,7 +92,7 @@ func (s *Server) serveConsent(w http.ResponseWriter, r *http.Request) {
 		s.forgetHere(w, r, sealer, tx)
 		s.cancel(w, r, tx, "The person cancelled.")
 	case tx.Step == stepGrant && (decision == personAllows || decision == personDenies || decision == personCancels):
-		s.decideGrant(w, r, sealer, tx, decision == personAllows, form.values[fieldAlso])
+		s.decideGrant(w, r, sealer, tx, decision == personAllows, form)
 	default:
 		s.noTransaction(w, r, errNoTransaction)
 	}
@@ -103,7 +103,7 @@ func (s *Server) postedTx(r *http.Request, sealer *seal.Sealer) (*transaction, p
 	if !s.sameSite(r) {
 		return nil, params{}, errors.New("oauth: the form was posted from another site")
 	}
-	form, err := readForm(r, maxFormBytes)
+	form, err := readForm(r, maxChoiceBytes)
 	if err != nil {
 		return nil, params{}, err
 	}

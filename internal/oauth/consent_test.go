@@ -184,7 +184,7 @@ func TestFormsThatAreRefused(t *testing.T) {
 		}},
 		{"without cookies", "/consent", func(_ url.Values, r *http.Request) { r.Header.Del("Cookie") }},
 		{"as JSON", "/consent", func(_ url.Values, r *http.Request) { r.Header.Set("Content-Type", "application/json") }},
-		{"too long", "/consent", func(form url.Values, _ *http.Request) { form.Set("x", strings.Repeat("x", maxFormBytes)) }},
+		{"too long", "/consent", func(form url.Values, _ *http.Request) { form.Set("x", strings.Repeat("x", maxChoiceBytes)) }},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			b := f.browser()

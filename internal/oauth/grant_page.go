@@ -1,7 +1,6 @@
 package oauth
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -11,10 +10,12 @@ import (
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/identity"
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/pages"
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/seal"
+	"github.com/mcpgateway/caddy-mcp-gateway/policy"
 )
 
-// showGrant writes page 3: what the agent will be able to do.
-func (s *Server) showGrant(w http.ResponseWriter, r *http.Request, sealer *seal.Sealer, tx *transaction) {
+// showGrant writes page 3: what the agent will be able to do, and how much of that the person wants to leave it. chosen is what a form
+// chose that has to be sent again, because of problem; both are zero the first time.
+func (s *Server) showGrant(w http.ResponseWriter, r *http.Request, sealer *seal.Sealer, tx *transaction, chosen *choice, problem string) {
 	c, to, ok := s.txClient(w, r, tx)
 	if !ok {
 		return
@@ -33,23 +34,70 @@ func (s *Server) showGrant(w http.ResponseWriter, r *http.Request, sealer *seal.
 	}
 	res, _ := s.resource(tx.Request.Resource)
 	abilities, nothing := s.abilities(l.Person, res)
-	s.pages.Grant(w, to.formTargets(), pages.Grant{
+	others := s.others(tx, l.Person)
+	choices, err := s.choicesOf(r.Context(), tx, l.Person, append([]other{{Resource: res}}, others...))
+	if err != nil {
+		s.trouble(w, r, err)
+		return
+	}
+	if chosen != nil {
+		choices[0].now = chosen.now
+	}
+	page := pages.Grant{
 		Client: c.page(to), Server: res.Server, Resource: res.URL, Person: personName(l.Person), Email: l.Person.Email, Org: orgName(l.Person), Abilities: abilities,
-		Nothing: nothing, Contact: s.cfg.Contact, Impersonator: l.Person.Impersonator, Action: s.endpoint("consent"), Others: s.others(tx, l.Person),
+		Nothing: nothing, Contact: s.cfg.Contact, Impersonator: l.Person.Impersonator, Action: s.endpoint("consent"), Choosing: choices[0].page(""), Problem: problem,
 		Hidden: []pages.Field{{Name: fieldTx, Value: tx.Token}},
-	})
+	}
+	for i, o := range others {
+		page.Others = append(page.Others, pages.Other{Value: o.value, Server: s.serverLabel(o.Resource), Abilities: o.abilities, Choosing: choices[i+1].page("-" + o.value)})
+	}
+	s.pages.Grant(w, to.formTargets(), page)
+}
+
+// serverLabel is the name of a server, with its path where others have the same name.
+func (s *Server) serverLabel(res Resource) string {
+	for _, other := range s.cfg.Resources() {
+		if other.Server == res.Server && canonical(other).URL != canonical(res).URL {
+			return res.Server + " (" + res.Mount + ")"
+		}
+	}
+	return res.Server
 }
 
 // decideGrant takes the answer to page 3.
-func (s *Server) decideGrant(w http.ResponseWriter, r *http.Request, sealer *seal.Sealer, tx *transaction, allow bool, also []string) {
+func (s *Server) decideGrant(w http.ResponseWriter, r *http.Request, sealer *seal.Sealer, tx *transaction, allow bool, form params) {
 	c, to, ok := s.txClient(w, r, tx)
 	if !ok {
 		return
 	}
-	l, answer, err := s.takePending(r.Context(), sealer, tx, to, allow)
+	var chosen *choice
+	var left *policy.Narrowing
+	l, answer, err := s.takePending(r.Context(), sealer, tx, func(l *login) (string, error) {
+		if !allow {
+			return s.clientAnswer(to, tx.Request.State, url.Values{
+				"error": {codeAccessDenied}, "error_description": {"The person denied the request."},
+			}), nil
+		}
+		res, err := s.resource(tx.Request.Resource)
+		if err != nil {
+			return "", errNoTransaction
+		}
+		choices, err := s.choicesOf(r.Context(), tx, l.Person, []other{{Resource: res}})
+		if err != nil {
+			return "", err
+		}
+		chosen = choices[0]
+		if left, err = chosen.take(form, ""); err != nil {
+			return "", err
+		}
+		code, err := s.newCode(r.Context(), sealer, &tx.Request, l, left)
+		return s.codeAnswer(tx, to, code), err
+	})
 	switch {
 	case errors.Is(err, errNoTransaction), errors.Is(err, seal.ErrForeign):
 		s.noTransaction(w, r, err)
+	case chooseAgain(err) != "":
+		s.showGrant(w, r, sealer, tx, chosen, chooseAgain(err))
 	case err != nil:
 		s.trouble(w, r, err)
 	case l == nil: // a second click
@@ -62,23 +110,13 @@ func (s *Server) decideGrant(w http.ResponseWriter, r *http.Request, sealer *sea
 		s.endTx(w, tx)
 		s.seeOther(w, r, answer)
 	default:
-		s.remember(w, r, sealer, tx, c, to, l.Person, also)
-		s.finish(w, r, tx, c, l.Person, answer, "The person allowed it.")
+		s.remember(w, r, sealer, tx, c, to, l.Person, form, left)
+		reason := "The person allowed it."
+		if left != nil {
+			reason = "The person allowed it: " + inWords(left) + "."
+		}
+		s.finish(w, r, tx, c, l.Person, answer, reason)
 	}
-}
-
-// answerGrant makes the answer to the client: a code, or that the person denied it.
-func (s *Server) answerGrant(ctx context.Context, sealer *seal.Sealer, tx *transaction, to redirect, l *login, allow bool) (string, error) {
-	if !allow {
-		return s.clientAnswer(to, tx.Request.State, url.Values{
-			"error": {codeAccessDenied}, "error_description": {"The person denied the request."},
-		}), nil
-	}
-	code, err := s.newCode(ctx, sealer, &tx.Request, l)
-	if err != nil {
-		return "", err
-	}
-	return s.codeAnswer(tx, to, code), nil
 }
 
 // codeAnswer is the address that takes a code to the client (OAuth 2.1 section 4.1.2).

@@ -33,6 +33,8 @@ type Grant struct {
 	Roles              []string
 	// Personal is set if there is no agent, but a personal token, and ClientName is what the person calls it.
 	Personal bool
+	// Narrowing is what the person left the agent of what their role allows; nil if all.
+	Narrowing *policy.Narrowing
 	// Created is when the grant was made, LastUsed when it was last used or refreshed, give or take some minutes, Expires when it ends
 	// if it is not refreshed.
 	Created, LastUsed, Expires time.Time
@@ -58,6 +60,11 @@ type grantRecord struct {
 	Origin   pages.Origin `json:"origin,omitempty"`
 	Domain   string       `json:"domain,omitempty"`
 	Redirect string       `json:"redirect_uri,omitempty"`
+	// Whence is roughly from where the person signed in.
+	Whence string `json:"whence,omitempty"`
+
+	// Narrowing is what the person left the agent of what their role allows; nil if all.
+	Narrowing *policy.Narrowing `json:"narrowing,omitempty"`
 
 	// Generation is that of the newest refresh tokens, and Rotated is when it came to be, by the use of the one of the generation before
 	// that has this Branch.
@@ -165,7 +172,7 @@ func (s *Server) Grants(ctx context.Context, f func(Grant) error) error {
 		}
 		return f(Grant{
 			ID: id, ClientID: g.Client, ClientName: g.ClientName, Resource: g.Resource, Scope: g.Scope, UserID: subjectID(p), Email: p.Email,
-			Org: p.Org, Roles: p.Roles, Personal: g.Personal, Created: g.Created, LastUsed: g.LastUsed, Expires: g.Expires,
+			Org: p.Org, Roles: p.Roles, Personal: g.Personal, Narrowing: g.Narrowing, Created: g.Created, LastUsed: g.LastUsed, Expires: g.Expires,
 		})
 	})
 }

@@ -12,6 +12,8 @@ import (
 const (
 	maxFormBytes      = 64 << 10
 	maxAuthorizeBytes = 8 << 10
+	// maxChoiceBytes is room for as many tools as can be ticked on a page, each with as long a name as is listed.
+	maxChoiceBytes = 256 << 10
 )
 
 // params are the parameters of a request. RFC 6749 section 3.1 asks for two things that url.Values does not do: a

@@ -22,10 +22,11 @@ const (
 // answerTTL is how long the answer to page 3 is kept for a second click.
 const answerTTL = time.Minute
 
-// login is a person who has signed in, and when.
+// login is a person who has signed in, when, and roughly from where.
 type login struct {
 	Person *identity.Person `json:"person"`
 	At     time.Time        `json:"at"`
+	Whence string           `json:"whence,omitempty"`
 }
 
 // pendingRecord is what is kept of one.
@@ -47,10 +48,10 @@ func (s *Server) signedIn(w http.ResponseWriter, r *http.Request, sealer *seal.S
 	if !ok {
 		return
 	}
-	l := &login{Person: person, At: s.now().UTC()}
+	l := &login{Person: person, At: s.now().UTC(), Whence: whence(r)}
 	s.record((&event{name: "login", decision: decisionAllow, clientID: c.ID, clientName: c.Name, resource: tx.Request.Resource}).of(person))
-	if s.consented(r.Context(), tx, person) {
-		code, err := s.newCode(r.Context(), sealer, &tx.Request, l)
+	if rec := s.consented(r.Context(), tx, person); rec != nil {
+		code, err := s.newCode(r.Context(), sealer, &tx.Request, l, rec.Narrowing)
 		if err != nil {
 			s.trouble(w, r, err)
 			return
@@ -113,9 +114,9 @@ func openPending(sealer *seal.Sealer, id string, value []byte) (*login, *pending
 	return &l, &rec, nil
 }
 
-// takePending takes the login that waits for page 3 of tx, exactly once, and leaves in its place the answer that it led to.
-// The login is nil for whoever comes second; the answer is then the first one's.
-func (s *Server) takePending(ctx context.Context, sealer *seal.Sealer, tx *transaction, to redirect, allow bool) (*login, string, error) {
+// takePending takes the login that waits for page 3 of tx, exactly once, and leaves in its place the answer that it led to, which
+// makeAnswer makes; if that fails, so does this, and the login waits on. The login is nil for whoever comes second; the answer is then the first one's.
+func (s *Server) takePending(ctx context.Context, sealer *seal.Sealer, tx *transaction, makeAnswer func(*login) (string, error)) (*login, string, error) {
 	l, rec, err := s.pending(ctx, sealer, tx)
 	if err != nil {
 		return nil, "", err
@@ -126,7 +127,7 @@ func (s *Server) takePending(ctx context.Context, sealer *seal.Sealer, tx *trans
 	if l != nil {
 		// The code is kept before the login is taken, so that nobody is ever sent off with one that is not there. That of whoever
 		// comes second leads nowhere and expires.
-		if answer, err = s.answerGrant(ctx, sealer, tx, to, l, allow); err != nil {
+		if answer, err = makeAnswer(l); err != nil {
 			return nil, "", err
 		}
 		err = s.cfg.Store.Update(ctx, kindPending, id, func(old []byte) ([]byte, time.Time, error) {

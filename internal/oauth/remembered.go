@@ -14,6 +14,7 @@ import (
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/identity"
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/seal"
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/store"
+	"github.com/mcpgateway/caddy-mcp-gateway/policy"
 )
 
 // What a person has answered before is kept in two places. That page 1 was answered is known to the browser, in a sealed
@@ -39,6 +40,18 @@ type consentRecord struct {
 	// Abilities is a digest of what the person was shown. If the agent could do something else now, it is asked again.
 	Abilities string    `json:"abilities"`
 	At        time.Time `json:"at"`
+	// Until is when it counts no more; of records that don't say so, in the time that all had.
+	Until time.Time `json:"until,omitzero"`
+	// Narrowing is what the person left the agent; nil if all.
+	Narrowing *policy.Narrowing `json:"narrowing,omitempty"`
+}
+
+// until is when the record goes.
+func (rec *consentRecord) until() time.Time {
+	if rec.Until.IsZero() {
+		return rec.At.Add(rememberedTTL)
+	}
+	return rec.Until
 }
 
 // rememberedCookie is the name of the browser's cookie.
@@ -110,30 +123,33 @@ func (s *Server) rememberedHost(r *http.Request, c *client, to redirect) bool {
 	return where != "" && slices.ContainsFunc(s.readRemembered(r, sealer), func(e remembered) bool { return e.Where == where })
 }
 
-// remember keeps that a person allowed this on both pages, and what was allowed besides. Failing to is no reason to fail: they are asked again then.
-func (s *Server) remember(w http.ResponseWriter, r *http.Request, sealer *seal.Sealer, tx *transaction, c *client, to redirect, p *identity.Person, also []string) {
-	if s.cfg.Consent != ConsentOnce || p.Impersonator != "" {
+// remember keeps that a person allowed this on both pages, what they left the agent, and what was allowed besides. Failing to is no reason
+// to fail: they are asked again then. Where people are asked every time, it is kept for the page to show what they chose before.
+func (s *Server) remember(w http.ResponseWriter, r *http.Request, sealer *seal.Sealer, tx *transaction, c *client, to redirect, p *identity.Person, form params, left *policy.Narrowing) {
+	if p.Impersonator != "" {
 		return
 	}
 	now := s.now()
-	value, err := json.Marshal(consentRecord{Abilities: s.abilitiesDigest(p, tx.Request.Resource), At: now.UTC()})
-	if err == nil {
-		err = s.cfg.Store.Put(r.Context(), kindConsent, consentID(tx, p), value, now.Add(rememberedTTL))
-	}
+	err := s.keepConsent(r.Context(), consentID(tx, p), &consentRecord{
+		Abilities: s.abilitiesDigest(p, tx.Request.Resource), At: now.UTC(), Until: now.Add(rememberedTTL).UTC(), Narrowing: left,
+	})
 	if err != nil {
 		s.log.Warn("a person's consent could not be remembered", zap.Error(err))
 		return
 	}
+	if s.cfg.Consent != ConsentOnce {
+		return
+	}
 	where := place(c, to)
 	if where == "" {
-		s.rememberOthers(r, tx, also, where, p, nil)
+		s.rememberOthers(r, tx, form, where, p, nil)
 		return
 	}
 	entry := remembered{
 		Where: where, What: shortDigest(tx.Request.Resource), Provider: tx.Provider, Expires: now.Add(rememberedTTL).Unix(),
 	}
 	list, _ := without(s.readRemembered(r, sealer), entry.Where, entry.What)
-	if list = s.rememberOthers(r, tx, also, where, p, append(list, entry)); len(list) > maxRemembered {
+	if list = s.rememberOthers(r, tx, form, where, p, append(list, entry)); len(list) > maxRemembered {
 		list = list[len(list)-maxRemembered:]
 	}
 	s.writeRemembered(w, sealer, list)
@@ -177,21 +193,46 @@ func (s *Server) writeRemembered(w http.ResponseWriter, sealer *seal.Sealer, lis
 	s.setCookie(w, name, sealer.Seal(purposeRemembered, name, plain), rememberedTTL)
 }
 
-// consented reports whether page 3 may be left out: the same person has allowed the same client the same abilities at the
-// same resource. Whether page 1 was left out too does not matter here: only clients that are proved get past that one.
-func (s *Server) consented(ctx context.Context, tx *transaction, p *identity.Person) bool {
+// consented returns the answer by which page 3 may be left out, or nil: the same person has allowed the same client the same abilities
+// at the same resource. Whether page 1 was left out too does not matter here: only clients that are proved get past that one.
+func (s *Server) consented(ctx context.Context, tx *transaction, p *identity.Person) *consentRecord {
 	if s.cfg.Consent != ConsentOnce || tx.Request.Ask || p.Impersonator != "" {
-		return false
+		return nil
 	}
-	value, err := s.cfg.Store.Get(ctx, kindConsent, consentID(tx, p))
+	rec, err := s.consentRecord(ctx, p, tx.Request.Client, tx.Request.Resource)
 	if err != nil {
-		if !errors.Is(err, store.ErrNotFound) {
-			s.log.Warn("a person's consent could not be read", zap.Error(err))
-		}
-		return false
+		s.log.Warn("a person's consent could not be read", zap.Error(err))
+		return nil
 	}
-	var rec consentRecord
-	return json.Unmarshal(value, &rec) == nil && rec.Abilities == s.abilitiesDigest(p, tx.Request.Resource) && !s.ended(ctx, p, tx.Request.Client, rec)
+	if rec == nil || rec.Abilities != s.abilitiesDigest(p, tx.Request.Resource) || s.ended(ctx, p, tx.Request.Client, *rec) {
+		return nil
+	}
+	return rec
+}
+
+// consentRecord reads a person's answer to page 3 of a client at a resource; nil if there is none that can be read.
+func (s *Server) consentRecord(ctx context.Context, p *identity.Person, clientID, resource string) (*consentRecord, error) {
+	value, err := s.cfg.Store.Get(ctx, kindConsent, consentOf(p, clientID, resource))
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	rec := new(consentRecord)
+	if json.Unmarshal(value, rec) != nil {
+		return nil, nil
+	}
+	return rec, nil
+}
+
+// keepConsent keeps an answer to page 3.
+func (s *Server) keepConsent(ctx context.Context, id string, rec *consentRecord) error {
+	value, err := json.Marshal(rec)
+	if err != nil {
+		return err
+	}
+	return s.cfg.Store.Put(ctx, kindConsent, id, value, rec.until())
 }
 
 // consentID is the id of a person's answer to page 3.

@@ -149,7 +149,7 @@ func (s *Server) redeemCode(ctx context.Context, c *client, form params) (*issue
 	g := &grantRecord{
 		Client: c.ID, ClientName: c.Name, Static: c.Static != nil, Resource: rec.Resource, Scope: rec.Scope, Created: s.now().UTC(),
 		LastUsed: s.now().UTC(), Expires: s.grantExpiry(c.may(grantRefreshToken)), Generation: 1, Rotated: s.now().UTC(),
-		Provider: l.Person.Provider, Read: l.At,
+		Provider: l.Person.Provider, Read: l.At, Narrowing: rec.Narrowing, Whence: l.Whence,
 	}
 	if to, err := parseRedirect(rec.Redirect); err == nil {
 		shown := c.page(to)

@@ -72,7 +72,7 @@ type Ability struct {
 	Except []string
 }
 
-// Grant is the page after sign-in. Its form posts Hidden and decision=allow or decision=deny.
+// Grant is the page after sign-in. Its form posts Hidden, what was chosen, and decision=allow or decision=deny.
 type Grant struct {
 	Client           Client
 	Server, Resource string
@@ -85,6 +85,9 @@ type Grant struct {
 	Contact string
 	// Impersonator is set when somebody else acts as Person.
 	Impersonator string
+	// Choosing is how much of that the agent is left; nil if there is nothing to choose. Problem is a sentence about the last choice.
+	Choosing *Choosing
+	Problem  string
 	// Others are further servers that can be allowed at once; each that is ticked is posted as also.
 	Others []Other
 	Action string
@@ -97,6 +100,8 @@ type Other struct {
 	Value     string
 	Server    string
 	Abilities []Ability
+	// Choosing is how much of that the agent is left; nil if there is nothing to choose.
+	Choosing *Choosing
 }
 
 // Message is a page without a form.
@@ -162,13 +167,21 @@ func (p *Pages) Grant(w http.ResponseWriter, formTargets []string, g Grant) {
 		v.Email = ""
 	}
 	v.Abilities, v.Starred = viewAbilities(g.Abilities)
+	if !v.Nothing {
+		v.Choosing, v.Problem = viewChoosing(g.Choosing, "How much of this may it use?"), g.Problem
+	}
 	for _, other := range g.Others {
 		abilities, starred := viewAbilities(other.Abilities)
-		v.Others = append(v.Others, otherView{Value: other.Value, Server: line(other.Server), Abilities: abilities})
+		v.Others = append(v.Others, otherView{
+			Value: other.Value, Server: line(other.Server), Abilities: abilities, Choosing: viewChoosing(other.Choosing, "How much of this may it use?"),
+		})
 		v.Starred = v.Starred || starred
 	}
 	v.Place = v.Server
 	v.Title = "Let " + v.Client.phrase() + " act for you on " + v.Server + "?"
+	if v.Problem != "" {
+		v.Title = "Choose again: " + v.Title
+	}
 	v.Foot = "It acts in your name. When your role changes, so does what it can do."
 	p.write(w, http.StatusOK, formTargets, p.grant, &v.frame, &v)
 }

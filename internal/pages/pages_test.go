@@ -169,12 +169,49 @@ func TestFormsPostWhatWasPromised(t *testing.T) {
 		wantFields := map[string][]string{
 			"ask-providers": {"tx=t0ken", "provider=workos", "provider=local"}, "signin": {"tx=t0ken", "username=", "password="}, "signin-wrong": {"tx=t0ken", "username=alice", "password="}, "signin-own": {"tx=t0ken", "username=", "password="},
 			"grant-others": {"tx=t0ken", "also=a", `also="><b>`},
+			"grant-choosing": {
+				"tx=t0ken", "may=all", "may=read", "may=tools", "tool=create_issue", "tool=get_issue", "tool=list_issues",
+				"also=a", "may-a=all", "may-a=tools", "tool-a=create_issue", "also=b", "may-b=all",
+			},
+			"grant-choosing-again":   append([]string{"tx=t0ken", "may=all", "may=read", "may=tools"}, prefixed("tool=", many(20))...),
+			"grant-choosing-many":    {"tx=t0ken", "may=all", "may=read"},
+			"grant-choosing-hostile": {"tx=t0ken", "may=all", "may=read", "may=tools", `tool="><b>x`},
 		}[s.name]
 		if wantFields == nil {
 			wantFields = []string{"tx=t0ken"}
 		}
 		if !slices.Equal(fields, wantFields) {
 			t.Errorf("%s: fields %q, want %q", s.name, fields, wantFields)
+		}
+	}
+}
+
+func prefixed(prefix string, list []string) (out []string) {
+	for _, s := range list {
+		out = append(out, prefix+s)
+	}
+	return out
+}
+
+// What is chosen when a page is shown is what was chosen before, and each choice has its own group of buttons.
+func TestChoicesShowWhatIsChosen(t *testing.T) {
+	p := New()
+	for name, want := range map[string][]string{
+		"grant-choosing": {"may=tools", "tool=get_issue", "may-a=all", "may-b=all"}, "grant-choosing-again": {"may=read"}, "grant-choosing-many": {"may=all"},
+	} {
+		var got []string
+		for _, i := range drawPage(t, p, find(t, name)).all("input") {
+			if slices.ContainsFunc(i.Attr, func(a html.Attribute) bool { return a.Key == "checked" }) {
+				got = append(got, attr(i, "name")+"="+attr(i, "value"))
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: checked are %q, want %q", name, got, want)
+		}
+	}
+	for _, fieldset := range drawPage(t, p, find(t, "grant-choosing")).all("fieldset") {
+		if fieldset.FirstChild.NextSibling.Data != "legend" && fieldset.FirstChild.Data != "legend" {
+			t.Error("a group of buttons has no legend")
 		}
 	}
 }
@@ -202,6 +239,16 @@ func TestPagesSayWhatIsTrue(t *testing.T) {
 			[]string{"Let a program on this computer act for you on github?", "Signed in as Alice Jones alice@example.com Acme Corporation", "Use these tools get_* list_* search_* create_issue Except get_secret.", "docs://**", "stands for any characters", "Calls itself Claude Code", "localhost:51234", "Any program on this computer", "Allow Deny"},
 			[]string{"Nothing", "more"},
 		},
+		"grant-choosing": {
+			[]string{
+				"How much of this may it use? Everything my role allows Also what is added later.", "Only tools that only read At the moment get_issue, list_issues.",
+				"Only the tools I tick Nothing that is added later.", "create_issue Create an issue", "list_issues only reads", "the server could not be asked",
+				"what this server says of its tools is not relied on here",
+			},
+			[]string{"list_issues list_issues"},
+		},
+		"grant-choosing-again": {[]string{"Tick the tools that it may use", "tool_number_7 and 12 more."}, nil},
+		"grant-choosing-many":  {[]string{"too many tools here to choose among them", "Of which the server says so."}, []string{"I tick"}},
 		"grant-all":            {[]string{"Use every tool Use every prompt"}, []string{"stands for any", "more"}},
 		"grant-many":           {[]string{"and 39 more", "and 7 more", "tool_number_2 and 2 more", "and 292 more", "and 100 more", "and 8 more."}, []string{"tool_number_200"}},
 		"grant-nothing":        {[]string{"your role allows nothing here", "ask it@example.com", "Allow Deny"}, nil},
@@ -320,7 +367,7 @@ func TestErrorsAreReadOut(t *testing.T) {
 
 func TestHostileTextsStayText(t *testing.T) {
 	p := New()
-	for _, name := range []string{"ask-hostile", "grant-hostile", "connections-hostile"} {
+	for _, name := range []string{"ask-hostile", "grant-hostile", "grant-choosing-hostile", "connections-hostile"} {
 		d := drawPage(t, p, find(t, name))
 		for _, bad := range []string{"<script>", "<b>", "<i>", "<img", "\u202e", "\u200b", "\x00"} {
 			if strings.Contains(d.body, bad) {

@@ -20,7 +20,7 @@ var templates embed.FS
 // New returns the pages.
 func New() *Pages {
 	parse := func(name string) *template.Template {
-		return template.Must(template.New("page").Funcs(template.FuncMap{"breakable": breakable}).ParseFS(templates, "templates/page.html", "templates/"+name+".html")).Lookup("page")
+		return template.Must(template.New("page").Funcs(template.FuncMap{"breakable": breakable}).ParseFS(templates, "templates/page.html", "templates/choosing.html", "templates/"+name+".html")).Lookup("page")
 	}
 	// White space at the start of a line is most of a style sheet, and it is sent with every page.
 	style := regexp.MustCompile(`\n\s*`).ReplaceAllString(strings.TrimSpace(styleSheet), "\n")

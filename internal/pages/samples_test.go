@@ -73,6 +73,17 @@ var (
 	nightly = []Connection{{ID: "pat-1", Client: Client{Name: "nightly job"}, Server: "github", Since: today.AddDate(0, 0, -3), Ends: today.AddDate(0, 0, 27)}}
 )
 
+var tickable = []Tool{
+	{Name: "create_issue", Title: "Create an issue"}, {Name: "get_issue", Title: "Get an issue", ReadOnly: true, Chosen: true}, {Name: "list_issues", Title: "list_issues", ReadOnly: true},
+}
+
+func many20() (tools []Tool) {
+	for _, name := range many(20) {
+		tools = append(tools, Tool{Name: name, Title: "A tool with a title that takes more room than there is on one line of a phone", ReadOnly: true})
+	}
+	return tools
+}
+
 func many(n int) (list []string) {
 	for i := range n {
 		list = append(list, fmt.Sprintf("tool_number_%d", i))
@@ -109,6 +120,26 @@ var samples = []sample{
 			{Value: "a", Server: "images", Abilities: []Ability{{Title: "Use these tools", Items: many(30), More: 3, Except: []string{"delete_*"}}}},
 			{Value: "\"><b>", Server: "<b>docs</b>", Abilities: []Ability{{Title: "Use every prompt"}}},
 		},
+	})},
+	{"grant-choosing", grant(Grant{
+		Client: program, Person: "Alice Jones", Email: "alice@example.com", Org: "Acme Corporation",
+		Abilities: []Ability{{Title: "Use these tools", Items: []string{"get_*", "list_*", "create_issue"}}},
+		Choosing:  &Choosing{Now: MayTools, Reads: true, Tools: tickable},
+		Others: []Other{
+			{Value: "a", Server: "images", Abilities: []Ability{{Title: "Use every tool"}}, Choosing: &Choosing{Suffix: "-a", Now: MayAll, Tools: tickable[:1]}},
+			{Value: "b", Server: "docs (/docs)", Abilities: []Ability{{Title: "Use every tool"}}, Choosing: &Choosing{Suffix: "-b", Now: MayAll, Partial: true}},
+		},
+	})},
+	{"grant-choosing-again", grant(Grant{
+		Client: web, Person: "Alice Jones", Abilities: []Ability{{Title: "Use every tool"}}, Problem: "Tick the tools that it may use, or choose something else.",
+		Choosing: &Choosing{Now: MayRead, Reads: true, Partial: true, Tools: many20()},
+	})},
+	{"grant-choosing-many", grant(Grant{
+		Client: web, Person: "Alice Jones", Abilities: []Ability{{Title: "Use every tool"}}, Choosing: &Choosing{Now: MayAll, Many: true, Reads: true},
+	})},
+	{"grant-choosing-hostile", grant(Grant{
+		Client: hostile, Person: "alice", Abilities: []Ability{{Title: "Use every tool"}},
+		Choosing: &Choosing{Now: MayAll, Reads: true, Tools: []Tool{{Name: `"><b>x`, Title: "<script>\u202e\u200b", ReadOnly: true}}},
 	})},
 	{"grant-many", grant(Grant{
 		Client: web, Person: "Alice Jones", Email: "alice@example.com",

@@ -29,6 +29,8 @@ type grantView struct {
 	Server, Person, Email, Org    string
 	Contact, Impersonator, Action string
 	Abilities                     []abilityView
+	Choosing                      *choosingView
+	Problem                       string
 	Nothing, Starred              bool
 	Hidden                        []Field
 	Others                        []otherView
@@ -38,6 +40,7 @@ type grantView struct {
 type otherView struct {
 	Value, Server string
 	Abilities     []abilityView
+	Choosing      *choosingView
 }
 
 type messageView struct {

@@ -18,7 +18,8 @@ import (
 // presses their buttons. It runs no script, as the pages must not need any. Not safe for concurrent use.
 type Browser struct {
 	// Answers is what the person types or presses, by the name of the field or button. Hidden fields are sent as they
-	// are; of several buttons the one whose value is the answer is pressed, else the first.
+	// are; of several buttons the one whose value is the answer is pressed, else the first. Of several boxes of one name those are
+	// ticked whose values are words of the answer.
 	Answers map[string]string
 	// Visited is every address the browser asked for, in order.
 	Visited []string
@@ -148,7 +149,7 @@ func (b *Browser) fill(form *html.Node) (url.Values, error) {
 			values.Add(name, attribute(control, "value"))
 		case kind == "checkbox" || kind == "radio":
 			value := attribute(control, "value")
-			if (answered && value == answer) || (!answered && has(control, "checked")) {
+			if (answered && (value == answer || kind == "checkbox" && slices.Contains(strings.Fields(answer), value))) || (!answered && has(control, "checked")) {
 				values.Add(name, value)
 			}
 		case answered:

@@ -21,11 +21,13 @@ type Walk struct {
 	// Presses are the CSS selectors of what is pressed on each page, in order; what is folded away is opened first. The page after the
 	// last of them is the end. Without them, it is what Answers decide, or the first button.
 	Presses []string `json:"presses,omitempty"`
-	Width   int      `json:"width"` // of the window, in CSS pixels
-	Height  int      `json:"height"`
-	Mobile  bool     `json:"mobile"`
-	Dark    bool     `json:"dark"`
-	Script  bool     `json:"script"` // whether the browser runs scripts
+	// Ticks are the CSS selectors of boxes and radio buttons that are chosen, in order, on every page that shows them.
+	Ticks  []string `json:"ticks,omitempty"`
+	Width  int      `json:"width"` // of the window, in CSS pixels
+	Height int      `json:"height"`
+	Mobile bool     `json:"mobile"`
+	Dark   bool     `json:"dark"`
+	Script bool     `json:"script"` // whether the browser runs scripts
 	// Pictures is what the paths of the screenshots begin with; each has a number and .png after it.
 	Pictures string `json:"pictures"`
 }

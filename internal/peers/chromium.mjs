@@ -38,6 +38,10 @@ try {
       const field = page.locator(`input[name="${name}"]:not([type=hidden]):not([type=submit])`);
       if (await field.count()) await field.first().fill(value);
     }
+    for (const selector of task.ticks ?? []) {
+      const box = page.locator(selector).first();
+      if ((await box.count()) && (await box.isVisible())) await box.check();
+    }
     await page.screenshot({ path: picture, fullPage: true });
     seen.pages.push({
       url: page.url(), title: await page.title(), text: await page.locator("body").innerText(), picture,
