@@ -74,6 +74,7 @@ func onSiteLevel(h httpcaddyfile.Helper) bool {
 //	    max_body    <size>
 //	    max_answer  <size>
 //	    may_ask     elicitation|sampling|roots...|none
+//	    trust       annotations
 //	    resource    <url>
 //	    credentials <module> ...
 //	    accept_tokens <issuer> {
@@ -259,7 +260,13 @@ func (r *directiveReader) options() options {
 			return err
 		},
 		"pins":  onlyDefault("observe"),
-		"trust": unsupported("trust"),
+		"trust": func(d *caddyfile.Dispenser) error {
+			h.Trust = d.RemainingArgs()
+			if _, err := trusts(h.Trust); err != nil || len(h.Trust) == 0 {
+				return d.WrapErr(cmp.Or(err, errTrust))
+			}
+			return nil
+		},
 		"may_ask": func(d *caddyfile.Dispenser) error {
 			h.MayAsk = d.RemainingArgs()
 			if _, err := mayNotAsk(h.MayAsk); err != nil || len(h.MayAsk) == 0 {

@@ -62,6 +62,10 @@ type Handler struct {
 	// agent's model), roots (which folders it works in); or none. Default: all three.
 	MayAsk []string `json:"may_ask,omitempty"`
 
+	// What of the server's word about itself counts in the policy: annotations, by which it says of a tool that it only reads,
+	// that it destroys, that it can be repeated, that it reaches out. Rules with annotations need it. Default: nothing.
+	Trust []string `json:"trust,omitempty"`
+
 	// The largest request body, in bytes. Default: 4 MiB.
 	MaxBody int64 `json:"max_body,omitempty"`
 
@@ -141,6 +145,10 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
+	trusts, err := trusts(h.Trust)
+	if err != nil {
+		return err
+	}
 	h.guard, err = guard.New(guard.Config{
 		Server:       h.Server,
 		Policy:       h.app.currentPolicy,
@@ -149,6 +157,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		MaxAnswer:    h.MaxAnswer,
 		MaxTTL:       time.Duration(h.app.IdentityRefresh),
 		MayNotAsk:    mayNotAsk,
+
+		TrustAnnotations: trusts,
+
 		Limits:       h.app.shared.quota,
 		Tasks:        &h.app.shared.tasks,
 		Catalog:      &h.app.shared.catalog,

@@ -44,6 +44,9 @@ type Config struct {
 
 	MayNotAsk Asks // what the server may not ask clients for
 
+	// TrustAnnotations has what the server says of its tools decide where rules ask for it.
+	TrustAnnotations bool
+
 	Limits Limiter // counts the calls that a rule limits; nil: such calls are refused
 
 	Tasks   *Tasks           // which tasks are whose; nil: one of the Guard's own
@@ -148,7 +151,7 @@ func New(cfg Config) (*Guard, error) {
 		cfg.NewRequestID = rand.Text
 	}
 	seed := maphash.MakeSeed()
-	return &Guard{cfg: cfg, hold: holdAnswer, part: holdEvent, farewell: farewellTime, known: known{seed: seed}, sessions: sessions{seed: seed}}, nil
+	return &Guard{cfg: cfg, hold: holdAnswer, part: holdEvent, farewell: farewellTime, known: known{seed: seed}, reading: reading{all: cfg.TrustAnnotations}, sessions: sessions{seed: seed}}, nil
 }
 
 // Next hands a request on to the MCP server.

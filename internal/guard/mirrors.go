@@ -27,7 +27,7 @@ func (x *exchange) mirrors(m *jsonrpc.Message) *refusal {
 	if methods[m.Method].target != tool || x.batch {
 		return nil
 	}
-	t := x.shelf().Tool(m.Params.Name.Value)
+	t := x.definition(m.Params.Name.Value)
 	if t == nil {
 		return nil
 	}
