@@ -86,7 +86,8 @@ func (app *App) tellPolicy(state policyState) {
 //	policy {
 //	    role|permission <slug> {
 //	        inherit    <roles...>
-//	        allow|deny <server> [tools <names...>] [prompts <names...>] [resources <uris...>] [templates <uris...>] [org <id>]
+//	        allow|ask|deny <server> [tools <names...>] [prompts <names...>] [resources <uris...>] [templates <uris...>] [org <id>] \
+//	            [when <expression>] [annotations <hint> true|false ...] [limit <n>/s|m|h|d [per user|client|tool]]
 //	    }
 //	    everyone {
 //	        ...

@@ -1,6 +1,8 @@
 package policy
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"maps"
 	"slices"
 	"strings"
@@ -35,12 +37,31 @@ type block struct {
 // rule is a compiled [Rule].
 type rule struct {
 	at       Position
-	deny     bool
+	title    string // what it is and where it is written
+	effect   effect
 	server   string
 	servers  glob
 	org      string
+	when     *condition // nil if there is none
+	hints    []hint
+	limit    *Limit // nil if there is none
 	patterns []*pattern
 }
+
+// effect is what a rule does with what it names.
+type effect uint8
+
+const (
+	allows effect = iota
+	asks
+	denies
+)
+
+// String returns the key under which rules of the effect are written.
+func (e effect) String() string { return [...]string{"allow", "ask", "deny"}[e] }
+
+// conditional reports whether more than its name decides about whether a thing of the kind meets the rule.
+func (r *rule) conditional(k Kind) bool { return r.when != nil || k == Tool && r.hints != nil }
 
 // everyone is the number of the block that applies to every person.
 const everyone = 0
@@ -123,18 +144,17 @@ func (c *compiler) block(what, name string, b *Block) *block {
 		c.add(b.At, "%s: %q %s", what, name, fault)
 	}
 	out.inherits, out.inheritAt = b.Inherit, b.InheritAt
-	for i := range b.Allow {
-		out.rules = append(out.rules, c.rule(out.title+", allow", &b.Allow[i], false))
-	}
-	for i := range b.Deny {
-		out.rules = append(out.rules, c.rule(out.title+", deny", &b.Deny[i], true))
+	for e, rules := range [...][]Rule{allows: b.Allow, asks: b.Ask, denies: b.Deny} {
+		for i := range rules {
+			out.rules = append(out.rules, c.rule(out.title, &rules[i], effect(e)))
+		}
 	}
 	return out
 }
 
-func (c *compiler) rule(title string, r *Rule, deny bool) *rule {
+func (c *compiler) rule(block string, r *Rule, e effect) *rule {
 	c.rules++
-	out := &rule{at: r.At, deny: deny, server: r.Server, org: r.Org}
+	out := &rule{at: r.At, effect: e, server: r.Server, org: r.Org, title: r.At.String() + " (" + block + ", " + e.String() + ")"}
 	if out.server == "" {
 		out.server = "*"
 	}
@@ -147,7 +167,6 @@ func (c *compiler) rule(title string, r *Rule, deny bool) *rule {
 			c.add(r.At, "org: %q %s", r.Org, fault)
 		}
 	}
-	title = r.At.String() + " (" + title + ")"
 	named := false
 	for k := range kinds {
 		texts := *r.list(k)
@@ -163,17 +182,59 @@ func (c *compiler) rule(title string, r *Rule, deny bool) *rule {
 				c.add(r.At, "%s: %q %s", k.plural(), text, fault)
 				continue
 			}
-			out.patterns = append(out.patterns, newPattern(k, text, title))
+			out.patterns = append(out.patterns, newPattern(k, text, out))
 		}
 	}
 	if !named {
 		c.add(r.At, "the rule names nothing; add tools, prompts, resources or templates (tools: [\"*\"] names all tools)")
 	}
+	c.conditions(out, r)
+	c.limit(out, r, block)
 	return out
 }
 
-func newPattern(k Kind, text, title string) *pattern {
-	p := &pattern{text: text, kind: k, glob: parseGlob(k, text), rule: title}
+// conditions compiles what has to be true for a rule to apply.
+func (c *compiler) conditions(out *rule, r *Rule) {
+	for name := range r.Annotations {
+		if fault := hintFault(name); fault != "" {
+			c.add(r.At, "annotations: %q %s", name, fault)
+			return
+		}
+	}
+	switch {
+	case r.Annotations == nil:
+	case len(r.Annotations) == 0:
+		c.add(r.At, emptyHints)
+	case r.Tools == nil:
+		c.add(r.At, "annotations are of tools, and the rule names none; add tools, or leave annotations out")
+	}
+	out.hints = newHints(r.Annotations)
+	if r.When != "" {
+		out.when = c.condition(r)
+	}
+}
+
+// limit compiles how often what a rule allows may be done.
+func (c *compiler) limit(out *rule, r *Rule, block string) {
+	if r.Limit == "" {
+		return
+	}
+	if fault := limitFault(r.Limit); fault != "" {
+		c.add(r.At, "limit: %q %s", r.Limit, fault)
+		return
+	}
+	if out.effect != allows {
+		c.add(r.At, "limit: %s rules take none; write it in the allow rule", out.effect)
+		return
+	}
+	l, _ := parseLimit(r.Limit)
+	out.limit = &l
+	key := sha256.Sum256(out.appendMeaning(appendText(nil, block)))
+	l.Key = hex.EncodeToString(key[:12])
+}
+
+func newPattern(k Kind, text string, of *rule) *pattern {
+	p := &pattern{text: text, kind: k, glob: parseGlob(k, text), rule: of}
 	if k.uri() {
 		p.parts = parseParts(k, text, p.glob)
 		p.plain = plainGlobs(k, text)

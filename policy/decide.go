@@ -7,11 +7,16 @@ import "strings"
 const NoRule = "no rule allows it"
 
 // Decide says whether the thing of that kind and name (for resources their URI, for templates their URI template) may be
-// seen and used. Where several rules match, the Decision names always the same one, and an exact name before a glob.
+// seen and used, if nothing is known but that: allow rules with a condition don't match then, ask and deny rules do. Where
+// several rules match, the Decision names always the same one, and an exact name before a glob.
 //
 // Decide takes no lock and allocates nothing, except that a URI which is percent-encoded, has a run of slashes, or names a
-// host and no path costs an allocation or two where there are deny rules for its kind.
-func (v *View) Decide(k Kind, name string) Decision {
+// host and no path costs an allocation or two where there are ask or deny rules for its kind.
+func (v *View) Decide(k Kind, name string) Decision { return v.Judge(k, name, nil) }
+
+// Judge says whether the thing of that kind and name may be used, by all that is known of the call; with f.Args nil, whether
+// it may be seen. What Judge allows with some arguments it never hides without them. A nil f is that of Decide.
+func (v *View) Judge(k Kind, name string, f *Facts) Decision {
 	if k >= kinds {
 		return Decision{Rule: NoRule}
 	}
@@ -19,26 +24,50 @@ func (v *View) Decide(k Kind, name string) Decision {
 		return Decision{Rule: trap}
 	}
 	d := &v.kinds[k]
-	if rule, ok := d.denies(name); ok {
-		return Decision{Rule: rule}
+	if r := d.deny.first(name); r != nil {
+		return Decision{Rule: r.title}
 	}
-	if rule, ok := d.allow.match(name); ok {
-		return Decision{Allowed: true, Rule: rule}
+	if d.allowIf != nil || d.denyIf.written != nil || d.askIf.written != nil {
+		return d.weigh(k, name, f)
 	}
-	return Decision{Rule: NoRule}
+	r := d.allow.first(name)
+	if r == nil {
+		return Decision{Rule: NoRule}
+	}
+	if by := d.ask.first(name); by != nil {
+		return Decision{Allowed: true, Ask: true, Rule: by.title}
+	}
+	return Decision{Allowed: true, Rule: r.title}
 }
 
-// denies returns the rule that denies a name, if one does. A file is the same with whatever query and fragment; elsewhere
-// a query may name another resource.
-func (d *verdicts) denies(name string) (rule string, ok bool) {
-	if rule, ok = d.deny.match(name); ok || d.denyPlain == nil {
-		return rule, ok
+// first returns the rule that stands in the way of a name, nil if none does.
+func (b *bars) first(name string) (found *rule) {
+	if b.written == nil {
+		return nil
 	}
-	if rule, ok = d.denyPlain.match(plainURI(name)); ok || !strings.HasPrefix(name, "file:") {
-		return rule, ok
+	b.each(name, func(r *rule) bool {
+		found = r
+		return true
+	})
+	return found
+}
+
+// each calls visit for the rules that stand in the way of a name, until it returns true, and reports whether it did. A file is
+// the same with whatever query and fragment; elsewhere a query may name another resource.
+func (b *bars) each(name string, visit func(*rule) (stop bool)) bool {
+	if b.written.each(name, visit) {
+		return true
 	}
-	if end := strings.IndexAny(name, "?#"); end >= 0 {
-		return d.denies(name[:end])
+	if b.plain == nil {
+		return false
 	}
-	return "", false
+	if b.plain.each(plainURI(name), visit) {
+		return true
+	}
+	if strings.HasPrefix(name, "file:") {
+		if end := strings.IndexAny(name, "?#"); end >= 0 {
+			return b.each(name[:end], visit)
+		}
+	}
+	return false
 }

@@ -67,7 +67,7 @@ func (v *View) Describe() []Ability {
 		if i := slices.IndexFunc(a.Allowed, func(text string) bool { return universal(k, text) }); i >= 0 {
 			a.Allowed = a.Allowed[i : i+1]
 		}
-		remaining := newIndex(allowed, written)
+		remaining := newIndex(allowed, written, false)
 		a.Denied = texts(slices.DeleteFunc(slices.Clone(d.denied), func(p *pattern) bool {
 			return !takesSome(p, allowed, remaining)
 		}))
@@ -93,11 +93,11 @@ var manySlashes = strings.Repeat("*/", 64) + "*"
 // takesAll reports whether a single deny rule denies everything that the allowed pattern stands for. The pattern's text is
 // matched like a name: no literal of a rule contains a star, so only a wildcard that stands for as much can take it.
 func (d *verdicts) takesAll(p *pattern) bool {
-	_, ok := d.denies(p.text)
-	if ok && p.kind.uri() {
-		_, ok = d.denies(strings.ReplaceAll(p.text, "**", manySlashes))
+	taken := d.deny.first(p.text) != nil
+	if taken && p.kind.uri() {
+		taken = d.deny.first(strings.ReplaceAll(p.text, "**", manySlashes)) != nil
 	}
-	return ok
+	return taken
 }
 
 // manyGlobs is how many allowed globs are compared with a denied one before it is taken to matter.
@@ -105,7 +105,7 @@ const manyGlobs = 1000
 
 // takesSome reports whether a denied pattern may take something away from those allowed, which are indexed too.
 func takesSome(denied *pattern, allowed []*pattern, index *index) bool {
-	if _, ok := index.match(denied.text); ok {
+	if index.first(denied.text) != nil {
 		return true
 	}
 	if denied.glob.literal() && !denied.kind.uri() {

@@ -41,11 +41,14 @@ type Document struct {
 
 // Block is what one role, one permission or everyone may do.
 type Block struct {
-	// Roles whose allow and deny rules, and what they inherit themselves, apply here too.
+	// Roles whose rules, and what they inherit themselves, apply here too.
 	Inherit []string `json:"inherit,omitempty"`
 
 	// What is allowed. What no rule allows is denied.
 	Allow []Rule `json:"allow,omitempty"`
+
+	// What of it needs a person's approval each time. It allows nothing by itself.
+	Ask []Rule `json:"ask,omitempty"`
 
 	// What is denied, whichever rule allows it.
 	Deny []Rule `json:"deny,omitempty"`
@@ -76,8 +79,20 @@ type Rule struct {
 	// The rule applies only to people who signed in with this organization. Default: any.
 	Org string `json:"org,omitempty"`
 
-	// Where the rule begins.
-	At Position `json:"-"`
+	// What must be true for the rule to apply: an expression in CEL over user, client, tool, args and now.
+	When string `json:"when,omitempty"`
+
+	// What the server must say of a tool for the rule to apply: any of readOnlyHint, destructiveHint, idempotentHint and
+	// openWorldHint, each true or false. It counts only for servers whose word is trusted, and for tools only.
+	Annotations map[string]bool `json:"annotations,omitempty"`
+
+	// How often it may be done, of an allow rule only: 30/m, or with s, h or d for a second, an hour, a day; by whom is
+	// added as "per user" (the default), "per client" or "per tool".
+	Limit string `json:"limit,omitempty"`
+
+	// Where the rule begins, and where its when is written.
+	At     Position `json:"-"`
+	WhenAt Position `json:"-"`
 }
 
 // list returns the rule's list of the kind.

@@ -34,16 +34,38 @@ func (p *Policy) fingerprint() [sha256.Size]byte {
 }
 
 func (r *rule) appendMeaning(b []byte) []byte {
-	verdict := "allow"
-	if r.deny {
-		verdict = "deny"
+	b = appendText(appendText(appendText(b, r.effect.String()), r.server), r.org)
+	b = r.appendConditions(b)
+	if l := r.limit; l != nil {
+		b = append(b, 1, byte(l.By))
+		b = binary.BigEndian.AppendUint64(b, uint64(l.Count))
+		b = binary.BigEndian.AppendUint64(b, uint64(l.Per))
+	} else {
+		b = append(b, 0)
 	}
-	b = appendText(appendText(appendText(b, verdict), r.server), r.org)
 	patterns := make([]string, 0, len(r.patterns))
 	for _, p := range r.patterns {
 		patterns = append(patterns, p.kind.String()+" "+p.text)
 	}
 	return appendTexts(b, patterns)
+}
+
+// appendConditions appends what has to be true for the rule to apply.
+func (r *rule) appendConditions(b []byte) []byte {
+	if r.when != nil {
+		b = append(b, 1)
+		b = appendText(b, r.when.text)
+	} else {
+		b = append(b, 0)
+	}
+	b = binary.BigEndian.AppendUint32(b, uint32(len(r.hints)))
+	for _, h := range r.hints {
+		b = append(appendText(b, h.name), 0)
+		if h.says {
+			b[len(b)-1] = 1
+		}
+	}
+	return b
 }
 
 // appendTexts appends a set of texts, such that no other set gives the same bytes.

@@ -13,7 +13,7 @@ type pattern struct {
 	glob  glob
 	parts parts  // for kinds with URIs
 	plain []glob // for kinds with URIs; see plainGlobs
-	rule  string
+	rule  *rule
 }
 
 // form says what an index has of its patterns.
@@ -28,19 +28,23 @@ const (
 // index finds a pattern that matches a text, among many. Exact names are hashed. A glob is looked up by its longest
 // literal: what its matches begin with, end with, or contain. So few have to be tried.
 type index struct {
-	exact  map[string]string // name → rule
+	exact  map[string]*rule   // by name
+	others map[string][]*rule // that have the same exact name, where all are wanted
 	starts affixes
 	ends   affixes
 	inner  affixes
 }
 
-// newIndex builds an index of the patterns in one of their forms. Among equal ones the first counts. It returns nil, which
-// matches nothing, if there are none.
-func newIndex(patterns []*pattern, f form) *index {
+// newIndex builds an index of the patterns in one of their forms. Among exact names that are equal the first counts, unless
+// every one is wanted. It returns nil, which matches nothing, if there are none.
+func newIndex(patterns []*pattern, f form, every bool) *index {
 	if len(patterns) == 0 {
 		return nil
 	}
-	x := &index{exact: make(map[string]string)}
+	x := &index{exact: make(map[string]*rule)}
+	if every {
+		x.others = make(map[string][]*rule)
+	}
 	x.ends.backwards = true
 	for _, p := range patterns {
 		switch f {
@@ -63,8 +67,11 @@ func newIndex(patterns []*pattern, f form) *index {
 // add adds what matches no more than g does.
 func (x *index) add(g glob, ruled ruledGlob) {
 	if g.literal() {
-		if _, ok := x.exact[g[0][0]]; !ok {
-			x.exact[g[0][0]] = ruled.rule
+		switch name := g[0][0]; {
+		case x.exact[name] == nil:
+			x.exact[name] = ruled.rule
+		case x.others != nil:
+			x.others[name] = append(x.others[name], ruled.rule)
 		}
 		return
 	}
@@ -78,27 +85,42 @@ func (x *index) add(g glob, ruled ruledGlob) {
 	to.add(key, ruled)
 }
 
-// match returns the rule of a pattern that matches the whole text: the exact one if there is one, else one of the globs,
-// always the same. A nil index matches nothing.
-func (x *index) match(text string) (rule string, ok bool) {
+// first returns the rule of a pattern that matches the whole text: the exact one if there is one, else one of the globs,
+// always the same; nil if there is none. A nil index matches nothing.
+func (x *index) first(text string) (found *rule) {
+	x.each(text, func(r *rule) bool {
+		found = r
+		return true
+	})
+	return found
+}
+
+// each calls visit for the rules of patterns that match the whole text, exact ones first, until it returns true, and
+// reports whether it did. A rule may be met more than once.
+func (x *index) each(text string, visit func(*rule) (stop bool)) bool {
 	if x == nil {
-		return "", false
+		return false
 	}
-	if rule, ok = x.exact[text]; ok {
-		return rule, true
+	if r := x.exact[text]; r != nil && visit(r) {
+		return true
 	}
-	if rule, ok = x.starts.match(text, text); ok {
-		return rule, true
-	}
-	if rule, ok = x.ends.match(text, text); ok || len(x.inner.keys) == 0 {
-		return rule, ok
-	}
-	for i := range len(text) {
-		if rule, ok = x.inner.match(text[i:], text); ok {
-			return rule, true
+	for _, r := range x.others[text] {
+		if visit(r) {
+			return true
 		}
 	}
-	return "", false
+	if x.starts.each(text, text, visit) || x.ends.each(text, text, visit) {
+		return true
+	}
+	if len(x.inner.keys) == 0 {
+		return false
+	}
+	for i := range len(text) {
+		if x.inner.each(text[i:], text, visit) {
+			return true
+		}
+	}
+	return false
 }
 
 // affixes finds the globs whose key a text begins with (or, backwards, ends with). The keys are sorted. Every key that a
@@ -119,7 +141,7 @@ type affixes struct {
 type ruledGlob struct {
 	glob  glob
 	parts parts
-	rule  string
+	rule  *rule
 }
 
 func (g *ruledGlob) match(text string) bool {
@@ -158,17 +180,17 @@ func (a *affixes) link() {
 	a.added = nil
 }
 
-// match tries the globs whose key the text begins (or ends) with on the whole text, of which text is all or the rest.
-func (a *affixes) match(text, whole string) (rule string, ok bool) {
+// each tries the globs whose key the text begins (or ends) with on the whole text, of which text is all or the rest.
+func (a *affixes) each(text, whole string, visit func(*rule) (stop bool)) bool {
 	if len(a.keys) == 0 {
-		return "", false
+		return false
 	}
 	if !a.short {
 		if len(text) < 2 {
-			return "", false
+			return false
 		}
 		if word, bit := a.pair(text); a.pairs[word]&bit == 0 {
-			return "", false
+			return false
 		}
 	}
 	low, high := 0, len(a.keys)
@@ -189,12 +211,12 @@ func (a *affixes) match(text, whole string) (rule string, ok bool) {
 			continue
 		}
 		for j := range a.globs[i] {
-			if g := &a.globs[i][j]; g.match(whole) {
-				return g.rule, true
+			if g := &a.globs[i][j]; g.match(whole) && visit(g.rule) {
+				return true
 			}
 		}
 	}
-	return "", false
+	return false
 }
 
 // pair hashes the first (or last) two bytes of a text to a bit of pairs.

@@ -3,6 +3,7 @@ package policy
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // The inline form of a policy stands in a Caddyfile:
@@ -10,6 +11,8 @@ import (
 //	role member {
 //		inherit guest
 //		allow github tools get_* list_* prompts review
+//		allow github tools create_issue when `args.owner == "acme"` limit 30/m per user
+//		ask github tools merge_* annotations destructiveHint true
 //		deny * tools delete_*
 //	}
 //	permission image_generation {
@@ -22,8 +25,8 @@ import (
 //	mode observe
 //
 // Whoever reads the Caddyfile gives each line's words and position to the methods below, which are as strict as [Parse].
-// tools, prompts, resources, templates and org, and the words of rules to come, always begin a new part of a rule: a tool of
-// such a name can be named in a policy file only.
+// tools, prompts, resources, templates, org, when, annotations and limit always begin a new part of a rule: a tool of such a
+// name can be named in a policy file only. An expression is one word, so it stands between backticks.
 
 var inlineKeys = []string{"role", "permission", "everyone", "methods", "mode"}
 
@@ -47,7 +50,7 @@ func (d *Document) AddBlock(at Position, words ...string) (*Block, error) {
 		d.Everyone = b
 		return b, nil
 	default:
-		return nil, mistake(at, "%s", unknownKey(first, inlineKeys, nil))
+		return nil, mistake(at, "%s", unknownKey(first, inlineKeys))
 	}
 	if len(names) != 1 {
 		return nil, mistake(at, "%s takes exactly one name", first)
@@ -82,12 +85,12 @@ func (d *Document) AddSetting(at Position, words ...string) error {
 		fault = modeFault
 		d.ModeAt, d.Mode = at, values[0]
 	default:
-		return mistake(at, "%s", unknownKey(first, inlineKeys, nil))
+		return mistake(at, "%s", unknownKey(first, inlineKeys))
 	}
 	return checkWords(at, first, values, fault)
 }
 
-// AddLine adds a line of a block: `allow SERVER tools a b prompts c`, `deny SERVER tools c` or `inherit member`. Its error
+// AddLine adds a line of a block: `allow SERVER tools a b prompts c`, the same with ask or deny, or `inherit member`. Its error
 // is an [*Error].
 func (b *Block) AddLine(at Position, words ...string) error {
 	first, values := shift(words)
@@ -96,19 +99,22 @@ func (b *Block) AddLine(at Position, words ...string) error {
 		b.InheritAt = at
 		b.Inherit = append(b.Inherit, values...)
 		return checkWords(at, first, values, slugFault)
-	case "allow", "deny":
+	case "allow", "ask", "deny":
 		r, err := inlineRule(at, first, values)
 		if err != nil {
 			return err
 		}
-		if first == "allow" {
+		switch first {
+		case "allow":
 			b.Allow = append(b.Allow, *r)
-		} else {
+		case "ask":
+			b.Ask = append(b.Ask, *r)
+		default:
 			b.Deny = append(b.Deny, *r)
 		}
 		return nil
 	}
-	return mistake(at, "%s", unknownKey(first, blockKeys, blockLater))
+	return mistake(at, "%s", unknownKey(first, blockKeys))
 }
 
 // inlineRule reads SERVER and then parts that each begin with a key of a rule.
@@ -124,6 +130,9 @@ func inlineRule(at Position, verdict string, words []string) (*Rule, error) {
 	for len(words) > 0 {
 		key := words[0]
 		end := 1
+		if key == "when" {
+			end = min(2, len(words)) // whatever the expression is
+		}
 		for end < len(words) && !isRuleKey(words[end]) {
 			end++
 		}
@@ -137,15 +146,27 @@ func inlineRule(at Position, verdict string, words []string) (*Rule, error) {
 
 // addPart adds a key and its values to an inline rule.
 func (r *Rule) addPart(at Position, key string, values []string) error {
-	if slices.Contains(ruleLater, key) {
-		return mistake(at, "%s", unknownKey(key, ruleKeys, ruleLater))
-	}
-	if key == "org" {
+	switch key {
+	case "org":
 		if len(values) != 1 || r.Org != "" {
 			return mistake(at, "org takes exactly one organization")
 		}
 		r.Org = values[0]
 		return checkWords(at, key, values, slugFault)
+	case "when":
+		if len(values) != 1 || r.When != "" {
+			return mistake(at, "when takes exactly one expression; put it between backticks")
+		}
+		r.When, r.WhenAt = values[0], at
+		return checkWords(at, key, values, whenFault)
+	case "annotations":
+		return r.addHints(at, values)
+	case "limit":
+		if len(values) == 0 || r.Limit != "" {
+			return mistake(at, "limit takes exactly one limit, such as 30/m per user")
+		}
+		r.Limit = strings.Join(values, " ")
+		return checkWords(at, key, []string{r.Limit}, limitFault)
 	}
 	kind, _ := kindOf(key)
 	list := r.list(kind)
@@ -159,7 +180,26 @@ func (r *Rule) addPart(at Position, key string, values []string) error {
 // isRuleKey reports whether a word begins a part of an inline rule.
 func isRuleKey(word string) bool {
 	_, ok := kindOf(word)
-	return ok || word == "org" || slices.Contains(ruleLater, word)
+	return ok || word != "server" && slices.Contains(ruleKeys, word)
+}
+
+// addHints adds what annotations have to say to an inline rule: pairs of a hint and true or false.
+func (r *Rule) addHints(at Position, words []string) error {
+	if r.Annotations != nil || len(words) == 0 || len(words)%2 != 0 {
+		return mistake(at, "annotations takes hints, each with true or false, once: annotations readOnlyHint true")
+	}
+	r.Annotations = make(map[string]bool)
+	for i := 0; i < len(words); i += 2 {
+		hint, says := words[i], words[i+1]
+		if fault := hintFault(hint); fault != "" {
+			return mistake(at, "annotations: %q %s", hint, fault)
+		}
+		if _, twice := r.Annotations[hint]; twice || says != "true" && says != "false" {
+			return mistake(at, "annotations: %s must be true or false, once", hint)
+		}
+		r.Annotations[hint] = says == "true"
+	}
+	return nil
 }
 
 // inlineUsage says what is wrong with a rule whose server is not followed by a key.

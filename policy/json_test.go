@@ -14,7 +14,7 @@ func TestJSONIsAsStrictAsYAML(t *testing.T) {
 		`{"roles":{},"roles":{}}`:                `policy.roles: "roles" is written twice in the policy`,
 		`{"roles":{"a":{},"\u0061":{}}}`:         `policy.roles.a: "a" is written twice in roles`,
 		`{"roles":{"a":null}}`:                   `policy.roles.a: a must be a mapping of keys to values, not empty; write {} for none`,
-		`{"everyone":{"ask":[]}}`:                `policy.everyone.ask: ask is not supported by this version; remove it, or the rules would mean something else than written`,
+		`{"everyone":{"ask":{}}}`:                `policy.everyone.ask: ask must be a list, not a mapping; for example - tools: [get_*]`,
 		`{"everyone":{"allow":{}}}`:              `policy.everyone.allow: allow must be a list, not a mapping; for example - tools: [get_*]`,
 		`{"everyone":{"allow":[{"tools":[]}]}}`:  `policy.everyone.allow[0].tools: tools is an empty list and names nothing; write ["*"] to name all, or leave the key out`,
 		`{"everyone":{"allow":[{"tools":"a"}]}}`: `policy.everyone.allow[0].tools: tools must be a list, not text; for example [a]`,
@@ -22,15 +22,15 @@ func TestJSONIsAsStrictAsYAML(t *testing.T) {
 policy.everyone.allow[0].tools[2]: tools must be text, not true or false; if it is meant as a name, put it in quotes: "true"
 policy.everyone.allow[0].tools[3]: tools must be text, not empty
 policy.everyone.allow[0].tools[4]: tools: "b?" contains ?; only * is a wildcard, and alternatives are written as several entries`,
-		`{"everyone":{"allow":[{"tools":["a"],"when":"true"}]}}`: `policy.everyone.allow[0].when: when is not supported by this version; remove it, or the rules would mean something else than written`,
-		`{"everyone":{"allow":[{"tools":["a\ud800"]}]}}`:         "policy.everyone.allow[0].tools[0]: tools: \"a\ufffd\" contains U+FFFD, which a broken encoding leaves behind",
-		`{"everyone":{"allow":[{"tools":["a\u0000"]}]}}`:         `policy.everyone.allow[0].tools[0]: tools: "a\x00" contains a control character`,
-		"{\"mode\":\"\xff\"}":                                    `policy: the policy is not UTF-8`,
-		`null`:                                                   `policy: the policy must be a mapping of keys to values, not empty; write {} for none`,
-		`[]`:                                                     `policy: the policy must be a mapping of keys to values, not a list`,
-		`{} {}`:                                                  `policy: there is something after the policy's value`,
-		`{"roles":`:                                              `policy: unexpected EOF`,
-		strings.Repeat("[", 100_000):                             `policy: the policy is nested too deeply`,
+		`{"everyone":{"allow":[{"tools":["a"],"annotations":{"readOnlyHint":1}}]}}`: `policy.everyone.allow[0].annotations.readOnlyHint: readOnlyHint must be true or false, not a number`,
+		`{"everyone":{"allow":[{"tools":["a\ud800"]}]}}`:                            "policy.everyone.allow[0].tools[0]: tools: \"a\ufffd\" contains U+FFFD, which a broken encoding leaves behind",
+		`{"everyone":{"allow":[{"tools":["a\u0000"]}]}}`:                            `policy.everyone.allow[0].tools[0]: tools: "a\x00" contains a control character`,
+		"{\"mode\":\"\xff\"}":        `policy: the policy is not UTF-8`,
+		`null`:                       `policy: the policy must be a mapping of keys to values, not empty; write {} for none`,
+		`[]`:                         `policy: the policy must be a mapping of keys to values, not a list`,
+		`{} {}`:                      `policy: there is something after the policy's value`,
+		`{"roles":`:                  `policy: unexpected EOF`,
+		strings.Repeat("[", 100_000): `policy: the policy is nested too deeply`,
 	}
 	for text, want := range tests {
 		d := &Document{Mode: "untouched"}

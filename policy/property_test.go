@@ -233,21 +233,22 @@ func TestIndexAgreesWithTryingEach(t *testing.T) {
 		k := []Kind{Tool, Resource}[r.IntN(2)]
 		var patterns []*pattern
 		for i := range r.IntN(40) {
-			patterns = append(patterns, newPattern(k, letters("ab/?**", 6), fmt.Sprint(i)))
+			patterns = append(patterns, newPattern(k, letters("ab/?**", 6), &rule{title: fmt.Sprint(i)}))
 		}
-		x, match := newIndex(patterns, written), wildMatch
+		x, match := newIndex(patterns, written, false), wildMatch
 		if k.uri() && r.IntN(2) == 0 {
-			x, match = newIndex(patterns, bounded), wildMatchAllowed
+			x, match = newIndex(patterns, bounded, false), wildMatchAllowed
 		}
 		for range 200 {
 			text := letters("ab/?", 8)
-			rule, got := x.match(text)
+			rule := x.first(text)
+			got := rule != nil
 			i := slices.IndexFunc(patterns, func(p *pattern) bool { return match(k, p.text, text) })
 			if got != (i >= 0) {
 				t.Fatalf("%q: %v, want %v", text, got, i >= 0)
 			}
 			if got && !slices.ContainsFunc(patterns, func(p *pattern) bool { return p.rule == rule && match(k, p.text, text) }) {
-				t.Fatalf("%q: the rule %s does not match it", text, rule)
+				t.Fatalf("%q: the rule %s does not match it", text, rule.title)
 			}
 		}
 	}

@@ -7,14 +7,11 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// The keys of the language. Those in later are part of it but not of this version: a policy that uses one is refused, since
-// leaving the key out would change what the rule means.
+// The keys of the language.
 var (
 	documentKeys = []string{"roles", "permissions", "everyone", "methods", "mode"}
-	blockKeys    = []string{"inherit", "allow", "deny"}
-	ruleKeys     = []string{"server", "tools", "prompts", "resources", "templates", "org"}
-	blockLater   = []string{"ask"}
-	ruleLater    = []string{"when", "limit", "annotations"}
+	blockKeys    = []string{"inherit", "allow", "ask", "deny"}
+	ruleKeys     = []string{"server", "tools", "prompts", "resources", "templates", "org", "when", "annotations", "limit"}
 )
 
 // reader turns a tree of YAML nodes into a Document. The tree may come from JSON; then nodes have no line and positions are
@@ -49,7 +46,7 @@ func (r *reader) document(n *yaml.Node) *Document {
 			d.ModeAt = r.at(k, path)
 			d.Mode = r.text(v, path, key, modeFault)
 		default:
-			r.unknown(r.at(k, path), key, documentKeys, nil)
+			r.unknown(r.at(k, path), key, documentKeys)
 		}
 	})
 	return d
@@ -77,10 +74,12 @@ func (r *reader) block(n *yaml.Node, path, what string, at Position) *Block {
 			b.Inherit = r.words(v, path, key, slugFault)
 		case "allow":
 			b.Allow = r.rules(v, path, key)
+		case "ask":
+			b.Ask = r.rules(v, path, key)
 		case "deny":
 			b.Deny = r.rules(v, path, key)
 		default:
-			r.unknown(r.at(k, path), key, blockKeys, blockLater)
+			r.unknown(r.at(k, path), key, blockKeys)
 		}
 	})
 	return b
@@ -102,10 +101,17 @@ func (r *reader) rule(n *yaml.Node, path string) Rule {
 			rule.Server = r.text(v, path, key, serverFault)
 		case "org":
 			rule.Org = r.text(v, path, key, slugFault)
+		case "when":
+			rule.WhenAt = r.at(v, path)
+			rule.When = r.text(v, path, key, whenFault)
+		case "annotations":
+			rule.Annotations = r.hints(v, path, key)
+		case "limit":
+			rule.Limit = r.text(v, path, key, limitFault)
 		default:
 			kind, ok := kindOf(key)
 			if !ok {
-				r.unknown(r.at(k, path), key, ruleKeys, ruleLater)
+				r.unknown(r.at(k, path), key, ruleKeys)
 				return
 			}
 			*rule.list(kind) = r.words(v, path, key, func(s string) string { return patternFault(kind, s) })
@@ -117,20 +123,38 @@ func (r *reader) rule(n *yaml.Node, path string) Rule {
 	return rule
 }
 
+// hints reads what a tool's annotations have to say.
+func (r *reader) hints(n *yaml.Node, path, what string) map[string]bool {
+	hints := make(map[string]bool)
+	r.mapping(n, path, what, func(key string, k, v *yaml.Node, path string) {
+		if fault := hintFault(key); fault != "" {
+			r.add(r.at(k, path), "annotations: %q %s", key, fault)
+			return
+		}
+		if v.Kind != yaml.ScalarNode || v.ShortTag() != "!!bool" {
+			r.add(r.at(v, path), "%s must be true or false, not %s", key, describeNode(v))
+			return
+		}
+		hints[key] = strings.EqualFold(v.Value, "true")
+	})
+	if n.Kind == yaml.MappingNode && len(n.Content) == 0 {
+		r.add(r.at(n, path), emptyHints)
+	}
+	return hints
+}
+
+// emptyHints is said of annotations that say nothing.
+const emptyHints = "annotations says nothing; name a hint such as readOnlyHint: true, or leave the key out"
+
 // emptyList is said of a rule's list without entries: it must never be read as "all".
 const emptyList = `%s is an empty list and names nothing; write ["*"] to name all, or leave the key out`
 
 // unknown reports a key that is not one of known.
-func (r *reader) unknown(at Position, key string, known, later []string) {
-	r.add(at, "%s", unknownKey(key, known, later))
+func (r *reader) unknown(at Position, key string, known []string) {
+	r.add(at, "%s", unknownKey(key, known))
 }
 
-func unknownKey(key string, known, later []string) string {
-	for _, l := range later {
-		if key == l {
-			return key + " is not supported by this version; remove it, or the rules would mean something else than written"
-		}
-	}
+func unknownKey(key string, known []string) string {
 	return fmt.Sprintf("unknown key %q%s", key, didYouMean(key, known, "; known here: "+strings.Join(known, ", ")))
 }
 

@@ -16,7 +16,20 @@ func (d *verdicts) sights() (s Sight) {
 	if len(d.allowed) == 0 {
 		return s
 	}
-	sum := sha256.Sum256(appendTexts(appendTexts(nil, texts(d.allowed)), texts(d.denied)))
+	sum := sha256.Sum256(appendTexts(appendTexts(nil, meanings(d.allowed)), meanings(append(d.denied[:len(d.denied):len(d.denied)], d.maybe...))))
 	copy(s[:], sum[:])
 	return s
+}
+
+// meanings returns the texts of patterns, with the conditions that they are under.
+func meanings(patterns []*pattern) []string {
+	list := make([]string, 0, len(patterns))
+	for _, p := range patterns {
+		text := p.text
+		if p.rule.conditional(p.kind) {
+			text += "\x00" + string(p.rule.appendConditions(nil))
+		}
+		list = append(list, text)
+	}
+	return list
 }

@@ -24,11 +24,24 @@ type View struct {
 
 // verdicts holds what applies to one kind.
 type verdicts struct {
-	allow, deny *index
-	denyPlain   *index // of plain forms; see plainURI
-	allowed     []*pattern
-	denied      []*pattern
-	sight       Sight
+	allow     *index // of rules without a condition and a limit
+	deny, ask bars   // of rules without a condition
+
+	// Of all others; nil if there are none.
+	allowIf       *index
+	denyIf, askIf bars
+
+	allowed []*pattern
+	denied  []*pattern // by rules without a condition
+	asked   []*pattern
+	maybe   []*pattern // denied by rules with a condition
+	sight   Sight
+}
+
+// bars are the patterns of rules that stand in the way. Unlike those of allow rules they also match other spellings of what
+// they name.
+type bars struct {
+	written, plain *index // see plainURI
 }
 
 // viewMemo holds the views that were asked for, by rights and server.
@@ -129,26 +142,63 @@ func (p *Policy) build(numbers []int, org, server string) *View {
 			}
 			v.patterns += len(r.patterns)
 			for _, pat := range r.patterns {
-				list := &v.kinds[pat.kind].allowed
-				if r.deny {
-					list = &v.kinds[pat.kind].denied
-				}
-				*list = append(*list, pat)
+				v.kinds[pat.kind].add(pat)
 			}
 		}
 	}
 	for k := range v.kinds {
-		d := &v.kinds[k]
-		d.deny = newIndex(d.denied, written)
-		if Kind(k).uri() {
-			d.allow = newIndex(d.allowed, bounded)
-			d.denyPlain = newIndex(d.denied, plain)
-		} else {
-			d.allow = newIndex(d.allowed, written)
-		}
-		d.sight = d.sights()
+		v.kinds[k].link(Kind(k))
 	}
 	return v
+}
+
+// add adds what a rule names.
+func (d *verdicts) add(p *pattern) {
+	list := &d.allowed
+	switch p.rule.effect {
+	case asks:
+		list = &d.asked
+	case denies:
+		if list = &d.denied; p.rule.conditional(p.kind) {
+			list = &d.maybe
+		}
+	}
+	*list = append(*list, p)
+}
+
+// link makes what was added ready to be judged by.
+func (d *verdicts) link(k Kind) {
+	form := written
+	if k.uri() {
+		form = bounded
+	}
+	sure, rest := split(d.allowed, func(p *pattern) bool { return !p.rule.conditional(k) && p.rule.limit == nil })
+	d.allow, d.allowIf = newIndex(sure, form, false), newIndex(rest, form, true)
+	sure, rest = split(d.asked, func(p *pattern) bool { return !p.rule.conditional(k) })
+	d.ask, d.askIf = newBars(k, sure, false), newBars(k, rest, true)
+	d.deny, d.denyIf = newBars(k, d.denied, false), newBars(k, d.maybe, true)
+	d.sight = d.sights()
+}
+
+// split returns the patterns that are chosen, and the others.
+func split(patterns []*pattern, choose func(*pattern) bool) (chosen, others []*pattern) {
+	for _, p := range patterns {
+		if choose(p) {
+			chosen = append(chosen, p)
+		} else {
+			others = append(others, p)
+		}
+	}
+	return chosen, others
+}
+
+// newBars indexes the patterns of rules that stand in the way.
+func newBars(k Kind, patterns []*pattern, every bool) bars {
+	b := bars{written: newIndex(patterns, written, every)}
+	if k.uri() {
+		b.plain = newIndex(patterns, plain, every)
+	}
+	return b
 }
 
 // ID identifies the policy's meaning, the rights and the server: views with equal IDs decide alike. It is a cache key.
