@@ -17,6 +17,7 @@ type verdict struct {
 	name     string
 	rule     string
 	limit    *policy.Limit // that a use counts for; nil if it is not limited
+	ask      bool          // each use has to be approved by a person first
 	observed bool          // the policy denies it and is only observed
 }
 
@@ -67,6 +68,9 @@ func (x *exchange) judge(m *jsonrpc.Message) verdict {
 		return verdict{refusal: unknownMethod(x.rev, m.Kind, m.Method+" as a task")}
 	}
 	v := x.decide(m, spec.target)
+	if v.refusal == nil && v.ask && used[m.Method] {
+		v.refusal = x.unapproved(&v)
+	}
 	if v.refusal == nil {
 		v.refusal = x.openHandles(m, &v)
 	}
@@ -135,7 +139,7 @@ func (x *exchange) one(kind policy.Kind, name jsonrpc.Text, where string) verdic
 	}
 	view, observe := x.rights()
 	d := x.sees(view, kind, name.Value)
-	v := verdict{named: true, kind: kind, name: name.Value, rule: d.Rule, limit: d.Limit}
+	v := verdict{named: true, kind: kind, name: name.Value, rule: d.Rule, limit: d.Limit, ask: d.Ask}
 	switch {
 	case d.Allowed:
 	case observe:
@@ -144,6 +148,15 @@ func (x *exchange) one(kind policy.Kind, name jsonrpc.Text, where string) verdic
 		v.refusal = hidden(x.rev, kind, name.Value)
 	}
 	return v
+}
+
+// unapproved keeps a use from going on that a person has to approve.
+func (x *exchange) unapproved(v *verdict) *refusal {
+	if _, observe := x.rights(); observe {
+		v.observed = true
+		return nil
+	}
+	return notDone(v.kind, unapproved(called(v.kind, v.name)), "a person has to approve it")
 }
 
 // template asks about the reference of completion/complete, which is a URI

@@ -16,6 +16,11 @@ func overLimit(what string, l *policy.Limit, wait time.Duration) string {
 		", and it was. Try again in " + seconds(wait) + "; trying before then will not help."
 }
 
+// unapproved says that something waits for a person, who has not approved it.
+func unapproved(what string) string {
+	return "Not done: each use of " + what + " has to be approved by a person first. Trying again without that will not help."
+}
+
 // counted says in words whose calls a limit counts together.
 var counted = [...]string{
 	policy.PerUser:   "by one person",

@@ -19,6 +19,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/store/storetest"
+	"github.com/mcpgateway/caddy-mcp-gateway/policy"
 )
 
 // forge makes a token with the server's own key, or with another one, and any header and claims.
@@ -206,6 +207,23 @@ func TestATokenIsForOneMount(t *testing.T) {
 		if _, err := f.call(a.Access, resource); !errors.Is(err, want) {
 			t.Errorf("at %s: %v, want %v", resource, err, want)
 		}
+	}
+}
+
+// A policy's conditions can ask which agent acts: the one that holds the grant, under the name it has here.
+func TestTheSubjectSaysWhichAgentActs(t *testing.T) {
+	f := newFixture(t, nil)
+	id, a := f.newTokens()
+	access, err := f.call(a.Access, testResource)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := access.Subject.Client; got.ID != id || got.ID != access.ClientID || got.Name == "" || got.Name != access.ClientName {
+		t.Errorf("for a person: %+v", got)
+	}
+	bot := machineSubject(&client{ID: "bot", Name: "Bot", Static: new(StaticClient)})
+	if bot.Client != (policy.Client{ID: "bot", Name: "Bot"}) {
+		t.Errorf("for itself: %+v", bot.Client)
 	}
 }
 
