@@ -16,6 +16,7 @@ import (
 //	    connection   <id>
 //	    issuer       <urls...>
 //	    audience     <name>
+//	    webhook_secret <secret>
 //	    base_url     <url>
 //	}
 //
@@ -48,7 +49,7 @@ func (w *WorkOS) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		"issuer*":        words(&w.Issuers),
 		"audience":       text(&w.Audience),
 		"base_url":       text(&w.BaseURL),
-		"webhook_secret": unsupported("webhook_secret"),
+		"webhook_secret": text(&w.WebhookSecret),
 	})
 	if w.AnyOrganization {
 		w.Organizations = nil

@@ -25,6 +25,8 @@ var environment = map[string]string{
 	"WORKOS_CLIENT_ID": "client_01H",
 	"WORKOS_API_KEY":   "sk_test_secret",
 
+	"WORKOS_WEBHOOK_SECRET": "a-long-enough-secret-of-webhooks",
+
 	"WORKOS_CLIENT_SECRET": "sk_test_secret", // as WorkOS' guide calls it
 
 	"CI_BOT_SECRET":        "a-long-enough-secret-of-the-bot",

@@ -52,6 +52,10 @@ type WorkOS struct {
 	// An audience that is accepted besides the client ID, for environments whose JWT template sets one.
 	Audience string `json:"audience,omitempty"`
 
+	// The secret of the webhook that WorkOS sends to /webhooks/workos, as its dashboard shows it: sessions that are revoked there, and roles that
+	// change, then count within a second here. Without it there is no such endpoint. Use a placeholder.
+	WebhookSecret string `json:"webhook_secret,omitempty"`
+
 	// The origin of the WorkOS API, for tests against the emulator. Default: https://api.workos.com.
 	BaseURL string `json:"base_url,omitempty"`
 
@@ -91,6 +95,11 @@ func (w *WorkOS) Provision(ctx caddy.Context) error {
 	}
 	if w.Audience != "" {
 		if config.Audience, err = resolve("audience of identity workos", w.Audience); err != nil {
+			return err
+		}
+	}
+	if w.WebhookSecret != "" {
+		if config.WebhookSecret, err = resolve("webhook_secret of identity workos", w.WebhookSecret); err != nil {
 			return err
 		}
 	}

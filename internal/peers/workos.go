@@ -1,9 +1,11 @@
 package peers
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"testing"
@@ -186,6 +188,62 @@ func (e *Emulator) RemoveMember(t testing.TB, email, organization string) {
 	err := e.Users.DeleteOrganizationMembership(context.Background(), usermanagement.DeleteOrganizationMembershipOpts{
 		OrganizationMembership: e.Member(t, email, organization),
 	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Webhook has every event sent to an address, signed with a secret.
+func (e *Emulator) Webhook(t testing.TB, address, secret string) {
+	t.Helper()
+	e.request(t, http.MethodPost, "/webhook_endpoints", map[string]any{"endpoint_url": address, "secret": secret}, nil)
+}
+
+// RevokeSessions revokes all sessions of a user, and reports how many there were. (The emulator goes on honouring their refresh tokens, which WorkOS
+// does not.)
+func (e *Emulator) RevokeSessions(t testing.TB, email string) int {
+	t.Helper()
+	var list struct {
+		Data []struct {
+			ID string `json:"id"`
+		} `json:"data"`
+	}
+	e.request(t, http.MethodGet, "/user_management/users/"+e.User(t, email)+"/sessions", nil, &list)
+	for _, session := range list.Data {
+		if err := e.Users.RevokeSession(context.Background(), usermanagement.RevokeSessionOpts{SessionID: session.ID}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return len(list.Data)
+}
+
+// request makes a request that the SDK has no call for.
+func (e *Emulator) request(t testing.TB, method, path string, body, answer any) {
+	t.Helper()
+	data, err := json.Marshal(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := http.NewRequestWithContext(context.Background(), method, e.URL+path, bytes.NewReader(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+e.APIKey)
+	r.Header.Set("Content-Type", "application/json")
+	if method == http.MethodGet {
+		r.Body, r.ContentLength = http.NoBody, 0
+	}
+	res, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if res.StatusCode/100 != 2 {
+		t.Fatalf("%s %s: %s", method, path, res.Status)
+	}
+	if answer != nil {
+		err = json.NewDecoder(res.Body).Decode(answer)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

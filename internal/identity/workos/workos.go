@@ -54,6 +54,8 @@ type Config struct {
 	Issuers []string
 	// Audience is accepted in a session token besides ClientID, for environments whose JWT template sets `aud`.
 	Audience string
+	// WebhookSecret is what WorkOS signs the webhooks with that it sends to us. Empty: it sends none, and there is nowhere to send them.
+	WebhookSecret string
 	// HTTPClient is used for every request to WorkOS; nil means one with timeouts. It is copied: redirects are not
 	// followed, since a request carries the API key, and answers are limited in size.
 	HTTPClient *http.Client
@@ -158,6 +160,9 @@ func (c *Config) check() error {
 		fail("api_key is missing: write the secret key of your WorkOS environment (sk_…)")
 	case strings.ContainsFunc(c.APIKey, func(r rune) bool { return r <= ' ' || r > '~' }):
 		fail("api_key holds a space or a character no WorkOS key has")
+	}
+	if c.WebhookSecret != "" && len(c.WebhookSecret) < minWebhookSecret {
+		fail("webhook_secret is too short to be one: copy it from the webhook's page in the WorkOS dashboard")
 	}
 	if err := checkBaseURL(c.BaseURL); err != nil {
 		errs = append(errs, err)
