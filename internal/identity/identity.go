@@ -50,7 +50,8 @@ type Provider interface {
 // Redirector is a provider that signs people in on pages of its own.
 type Redirector interface {
 	Provider
-	// Start says where to send the browser. It touches no network. The secret (a PKCE verifier, a nonce) must reach
+	// Start says where to send the browser. It asks the provider for nothing but what that publishes about itself, if that is not
+	// known yet; errors are, or wrap, ErrUnavailable. The secret (a PKCE verifier, a nonce) must reach
 	// Finish and nobody else: the caller keeps it in its own sealed transaction.
 	Start(ctx context.Context, in Start) (redirect string, secret []byte, err error)
 	// Finish turns the provider's answer into a person. The caller has already checked state. Errors are, or wrap,

@@ -6,11 +6,12 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"strconv"
 	"sync"
 	"time"
 
 	"github.com/workos/workos-go/v4/pkg/organizations"
+
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/identity"
 )
 
 const (
@@ -18,8 +19,6 @@ const (
 	callTimeout = 10 * time.Second
 	// maxAnswer bounds the body of one answer in bytes; the SDK itself reads whatever comes.
 	maxAnswer = 1 << 20
-	// maxRetryAfter bounds how long an answer can make us stay away.
-	maxRetryAfter = time.Hour
 	// pageSize and maxPages bound how many memberships of one person are read.
 	pageSize = 100
 	maxPages = 10
@@ -61,7 +60,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	if n, ok := req.Context().Value(noteKey{}).(*note); ok {
-		n.retryAfter = retryAfter(resp.Header, t.now())
+		n.retryAfter = identity.RetryAfter(resp.Header, t.now())
 	}
 	resp.Body = limitedBody{io.LimitReader(resp.Body, maxAnswer+1), resp.Body, new(int)}
 	return resp, nil
@@ -91,18 +90,6 @@ type noteKey struct{}
 func withNote(ctx context.Context) (context.Context, *note) {
 	n := new(note)
 	return context.WithValue(ctx, noteKey{}, n), n
-}
-
-// retryAfter reads Retry-After, RFC 9110 §10.2.3: seconds or a date. Zero means none.
-func retryAfter(h http.Header, now time.Time) time.Duration {
-	v := h.Get("Retry-After")
-	var d time.Duration
-	if s, err := strconv.ParseUint(v, 10, 31); err == nil {
-		d = time.Duration(s) * time.Second
-	} else if at, err := http.ParseTime(v); err == nil {
-		d = at.Sub(now)
-	}
-	return min(max(d, 0), maxRetryAfter)
 }
 
 // memberships lists the organizations in which a person is an active member, oldest first; org narrows the list to

@@ -101,7 +101,7 @@ func TestRefreshTellsWhenToComeBack(t *testing.T) {
 		"7": 7 * time.Second,
 		testNow.Add(90 * time.Second).Format(http.TimeFormat):  90 * time.Second,
 		testNow.Add(-90 * time.Second).Format(http.TimeFormat): 0,
-		"999999999": maxRetryAfter,
+		"999999999": time.Hour,
 		"-5":        0,
 		"soon":      0,
 		"":          0,
