@@ -20,6 +20,9 @@ func init() { caddy.RegisterModule(adminAPI{}) }
 //	GET    /mcp_gateway/grants       what people have granted agents
 //	GET    /mcp_gateway/grants/<id>
 //	DELETE /mcp_gateway/grants/<id>  ends a grant, and the streams opened under it
+//	GET    /mcp_gateway/clients      which OAuth clients there are
+//	GET    /mcp_gateway/clients/<id>
+//	DELETE /mcp_gateway/clients/<id> ends all grants of a client, and forgets it if it registered itself
 //	POST   /mcp_gateway/keys/rotate  begins the use of a new key for access tokens
 //
 // Its routes are set up before the apps of a config are, so every request asks the app that runs at that time.
@@ -37,6 +40,9 @@ func (adminAPI) Routes() []caddy.AdminRoute {
 		{Pattern: "GET /mcp_gateway/grants", Handler: adminHandler(listGrants)},
 		{Pattern: "GET /mcp_gateway/grants/{id}", Handler: adminHandler(getGrant)},
 		{Pattern: "DELETE /mcp_gateway/grants/{id}", Handler: adminHandler(revokeGrant)},
+		{Pattern: "GET /mcp_gateway/clients", Handler: adminHandler(listClients)},
+		{Pattern: "GET /mcp_gateway/clients/{id}", Handler: adminHandler(getClient)},
+		{Pattern: "DELETE /mcp_gateway/clients/{id}", Handler: adminHandler(endClient)},
 		{Pattern: "POST /mcp_gateway/keys/rotate", Handler: adminHandler(rotateKeys)},
 	}
 }
@@ -133,44 +139,26 @@ func listGrants(app *App, r *http.Request) (any, error) {
 	return grants, err
 }
 
-// errFound ends the search for a grant.
-var errFound = errors.New("found")
-
-// findGrant returns one grant.
-func findGrant(app *App, r *http.Request) (*adminGrant, error) {
-	var found *adminGrant
-	err := app.oauth.Grants(r.Context(), func(g oauth.Grant) error {
-		if g.ID != r.PathValue("id") {
-			return nil
-		}
-		grant := adminGrant(g)
-		found = &grant
-		return errFound
-	})
-	switch {
-	case found != nil:
-		return found, nil
-	case err != nil:
-		return nil, err
-	}
-	return nil, caddy.APIError{HTTPStatus: http.StatusNotFound, Err: errors.New("there is no such grant")}
-}
-
 // getGrant answers with one grant.
 func getGrant(app *App, r *http.Request) (any, error) {
-	grant, err := findGrant(app, r)
+	grant, err := app.oauth.Grant(r.Context(), r.PathValue("id"))
 	if err != nil {
-		return nil, err
+		return nil, asNotFound(err)
 	}
-	return grant, nil
+	return adminGrant(*grant), nil
 }
 
 // revokeGrant ends a grant.
 func revokeGrant(app *App, r *http.Request) (any, error) {
-	if _, err := findGrant(app, r); err != nil {
-		return nil, err
+	return nil, asNotFound(app.oauth.EndGrant(r.Context(), r.PathValue("id")))
+}
+
+// asNotFound answers 404 where there is nothing of an id.
+func asNotFound(err error) error {
+	if errors.Is(err, oauth.ErrNoGrant) || errors.Is(err, oauth.ErrNoClient) {
+		return caddy.APIError{HTTPStatus: http.StatusNotFound, Err: err}
 	}
-	return nil, app.oauth.Revoke(r.Context(), r.PathValue("id"))
+	return err
 }
 
 // Interface guards.

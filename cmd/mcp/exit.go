@@ -34,6 +34,17 @@ func usage(cmd *cobra.Command, err error) error {
 	return caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) { return exitUsage, nil })(cmd, nil)
 }
 
+// questionError is about the question, and not about the answer to it.
+type questionError struct{ error }
+
+// failure ends a command with what went wrong: with exitUsage if it was the question.
+func failure(cmd *cobra.Command, err error) error {
+	if question, ok := errors.AsType[*questionError](err); ok {
+		return usage(cmd, question)
+	}
+	return err
+}
+
 // arguments makes a command take exactly the named arguments.
 func arguments(names ...string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {

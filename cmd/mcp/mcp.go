@@ -14,7 +14,7 @@ import (
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:  "mcp",
-		Short: "Guards MCP servers: a demo, and tools for policies",
+		Short: "Guards MCP servers: a demo, tools for policies, and what was granted",
 		Long: `
 The MCP gateway's own commands. The gateway itself is configured in the Caddyfile
 and started with 'caddy run', like everything else in Caddy.
@@ -29,7 +29,7 @@ Exit status: 0 yes or fine, 1 no or failed, 2 not understood.`,
 			}
 			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 			cmd.SetFlagErrorFunc(usage)
-			cmd.AddCommand(demoCommand(), policyCommand())
+			cmd.AddCommand(demoCommand(), policyCommand(), toolsCommand(), grantsCommand(), clientsCommand())
 		},
 	})
 }

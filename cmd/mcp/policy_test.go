@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/spf13/cobra"
 )
 
 const somePolicy = `roles:
@@ -39,8 +41,13 @@ const wrongPolicy = `roles:
 // runPolicy runs `caddy mcp policy …` and returns what it printed and its exit status.
 func runPolicy(t *testing.T, args ...string) (stdout, stderr string, status int) {
 	t.Helper()
+	return runCommand(t, policyCommand(), args...)
+}
+
+// runCommand runs a command and returns what it printed and its exit status.
+func runCommand(t *testing.T, cmd *cobra.Command, args ...string) (stdout, stderr string, status int) {
+	t.Helper()
 	var out, errs bytes.Buffer
-	cmd := policyCommand()
 	cmd.SetFlagErrorFunc(usage)
 	cmd.SilenceUsage = true
 	cmd.SetOut(&out)

@@ -154,6 +154,35 @@ func (s *Server) grantExpiry(refreshable bool) time.Time {
 	return s.now().Add(ttl).UTC()
 }
 
+// Grant returns one grant. The error is ErrNoGrant, or the store's.
+func (s *Server) Grant(ctx context.Context, id string) (*Grant, error) {
+	g, err := s.loadGrant(ctx, id)
+	if errors.Is(err, errNoGrant) {
+		return nil, ErrNoGrant
+	}
+	if err != nil {
+		return nil, err
+	}
+	sealer, err := s.cfg.Sealer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p, err := openPerson(sealer, id, g)
+	if err != nil {
+		return nil, err
+	}
+	grant := g.shown(id, p)
+	return &grant, nil
+}
+
+// shown is the grant as an operator sees it.
+func (g *grantRecord) shown(id string, p *identity.Person) Grant {
+	return Grant{
+		ID: id, ClientID: g.Client, ClientName: g.ClientName, Resource: g.Resource, Scope: g.Scope, UserID: subjectID(p), Email: p.Email,
+		Org: p.Org, Roles: p.Roles, Personal: g.Personal, Narrowing: g.Narrowing, Created: g.Created, LastUsed: g.LastUsed, Expires: g.Expires,
+	}
+}
+
 // Grants calls f for every grant that is alive, in no order, and stops at its first error. Grants that can't be read are
 // left out.
 func (s *Server) Grants(ctx context.Context, f func(Grant) error) error {
@@ -170,10 +199,7 @@ func (s *Server) Grants(ctx context.Context, f func(Grant) error) error {
 		if err != nil {
 			return nil
 		}
-		return f(Grant{
-			ID: id, ClientID: g.Client, ClientName: g.ClientName, Resource: g.Resource, Scope: g.Scope, UserID: subjectID(p), Email: p.Email,
-			Org: p.Org, Roles: p.Roles, Personal: g.Personal, Narrowing: g.Narrowing, Created: g.Created, LastUsed: g.LastUsed, Expires: g.Expires,
-		})
+		return f(g.shown(id, p))
 	})
 }
 
