@@ -54,6 +54,7 @@ type Config struct {
 	Store  store.Store
 	Sealer func(context.Context) (*seal.Sealer, error) // encrypts what is kept
 	Now    func() time.Time
+	Page   func(id string) string // the address of the page where a call is approved
 	Audit  audit.Sink // gets the events approval_requested, approval_approved, approval_denied, approval_expired, approval_revoked
 }
 
@@ -63,10 +64,13 @@ type Desk struct {
 
 	mu      sync.Mutex
 	waiters map[string]*waiters
+	holds   holds
 }
 
 // New makes a Desk.
-func New(cfg Config) *Desk { return &Desk{cfg: cfg, waiters: make(map[string]*waiters)} }
+func New(cfg Config) *Desk {
+	return &Desk{cfg: cfg, waiters: make(map[string]*waiters), holds: holds{grants: make(map[string]int), released: make(chan struct{})}}
+}
 
 // callRecord is what is kept of a call, encrypted.
 type callRecord struct {
@@ -166,6 +170,15 @@ func (d *Desk) settle(ctx context.Context, id string, c *Call, listed bool) (ver
 // Expire records that nobody answered in the time that a call could wait. A later answer is still good.
 func (d *Desk) Expire(c *Call) {
 	d.record("approval_expired", decisionDeny, "Nobody answered in time.", c, c.Person, "")
+}
+
+// Page is the address where a call's person can approve it.
+func (d *Desk) Page(c *Call) string {
+	id, err := c.ID()
+	if err != nil {
+		return d.cfg.Page("") // it can't be approved
+	}
+	return d.cfg.Page(id)
 }
 
 // Pending is a call that waits, as its person is shown it.

@@ -58,7 +58,7 @@ func newFixture(t *testing.T, open func(*storetest.Clock) store.Store) *fixture 
 	sealer := seal.New([32]byte{1})
 	for i := range f.nodes {
 		f.nodes[i] = New(Config{
-			Store: f.store, Now: f.clock.Now, Audit: &f.trail,
+			Store: f.store, Now: f.clock.Now, Audit: &f.trail, Page: func(id string) string { return "https://mcp.example.com/connections/approve?call=" + id },
 			Sealer: func(context.Context) (*seal.Sealer, error) { return sealer, nil },
 		})
 	}
@@ -333,5 +333,41 @@ func TestAWaitEndsWithTheAnswer(t *testing.T) {
 	}
 	if len(f.nodes[0].waiters)+len(f.nodes[1].waiters) > 0 {
 		t.Error("something is left of those who waited")
+	}
+}
+
+func TestRequestsThatAreKeptOpenAreBounded(t *testing.T) {
+	d := inMemory(t).nodes[0]
+	var last func()
+	for range maxHeldOfGrant {
+		_, done, ok := d.Hold("grant-1")
+		if !ok {
+			t.Fatal("not kept open")
+		}
+		last = done
+	}
+	if _, _, ok := d.Hold("grant-1"); ok {
+		t.Error("a grant has more than its share")
+	}
+	released, done, ok := d.Hold("grant-2")
+	if !ok {
+		t.Fatal("another grant has nothing")
+	}
+	last()
+	if _, _, ok := d.Hold("grant-1"); !ok {
+		t.Error("what was given up is lost")
+	}
+	d.Release()
+	d.Release()
+	<-released
+	done()
+	if _, _, ok := d.Hold("grant-2"); ok {
+		t.Error("kept open though the process ends")
+	}
+	for i := range 2 * maxHeld {
+		d.holds.leaving = false
+		if _, _, ok := d.Hold(fmt.Sprint(i)); ok != (i < maxHeld-maxHeldOfGrant) {
+			t.Fatalf("request %d: %t", i, ok)
+		}
 	}
 }

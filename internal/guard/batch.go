@@ -70,7 +70,7 @@ func (x *exchange) judgeBatch(batch []*jsonrpc.Message) *refusal {
 		body = append(body, raw...)
 	}
 	if first == nil {
-		first = x.spendAll(batch, verdicts)
+		first = x.settleAll(batch, verdicts)
 	}
 	if first == nil {
 		x.body = append(body, ']')
@@ -87,14 +87,16 @@ func (x *exchange) judgeBatch(batch []*jsonrpc.Message) *refusal {
 	return nil
 }
 
-// spendAll counts the messages of a batch that is about to go on. It returns the first that may not go on after all; those
-// before it are counted, though they don't go on either.
-func (x *exchange) spendAll(batch []*jsonrpc.Message, verdicts []verdict) *verdict {
+// settleAll asks for the approval of the messages of a batch that is about to go on, and counts them. It returns the first that
+// may not go on after all; those before it are approved and counted, though they don't go on either.
+func (x *exchange) settleAll(batch []*jsonrpc.Message, verdicts []verdict) *verdict {
 	for i, m := range batch {
-		if v := &verdicts[i]; v.limit != nil {
-			if v.refusal = x.spend(m, v); v.refusal != nil {
-				return v
-			}
+		v := &verdicts[i]
+		if v.refusal = x.approved(m, v); v.refusal == nil {
+			v.refusal = x.spend(m, v)
+		}
+		if v.refusal != nil {
+			return v
 		}
 	}
 	return nil

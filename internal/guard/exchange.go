@@ -34,6 +34,8 @@ type exchange struct {
 	taskName   string          // what Mcp-Name is to say in the place of a handle
 	old        *oldPost        // nil if it is no message of HTTP+SSE
 	upstream   string          // the server that the session is of; empty if it is not known
+	urls       bool            // the session's client can show its person an address
+	held       *heldWriter     // what w is once the request has waited
 	hop        *Hop            // nil if any server will do
 	person     string          // id of the caller, also when their grant ends meanwhile
 	holderText string
@@ -78,9 +80,14 @@ func (g *Guard) Serve(out *Outcome, w http.ResponseWriter, r *http.Request, c Ca
 	*out = Outcome{RequestID: g.cfg.NewRequestID(), Decision: Allow}
 	x := &exchange{g: g, out: out, w: w, r: r, caller: c}
 	if !x.admit() {
+		x.release()
 		return nil
 	}
-	return x.forward(next)
+	err := x.forward(next)
+	if err == nil {
+		x.release()
+	}
+	return err
 }
 
 // forward hands the request on and answers with what comes back.

@@ -49,6 +49,9 @@ type Config struct {
 
 	Limits Limiter // counts the calls that a rule limits; nil: such calls are refused
 
+	Approver        Approver      // brings uses before people; nil: what has to be approved is refused
+	ApprovalTimeout time.Duration // how long a request waits for that; 0 is DefaultApprovalTimeout
+
 	Tasks   *Tasks           // which tasks are whose; nil: one of the Guard's own
 	Catalog *catalog.Catalog // what the server offers; nil: one of the Guard's own
 
@@ -66,6 +69,9 @@ type Caller struct {
 
 	Grant, Client string // ids
 
+	// Person says that there is a person who can sign in to approve what has to be approved.
+	Person bool
+
 	// Credential names what the server is asked with for this caller; empty if that is the same for all.
 	Credential string
 
@@ -82,6 +88,7 @@ const (
 	Refuse  = "refuse"  // the protocol does not permit it
 	Failed  = "error"   // the upstream failed, or its answer could not pass
 	Observe = "observe" // the policy would have denied it
+	Asked   = "ask"     // its person is sent to approve it
 )
 
 // Outcome is what audit, metrics and the access log want to know of one HTTP
@@ -115,6 +122,7 @@ type Guard struct {
 	sessions  sessions
 	listeners listeners
 	audiences audiences
+	waits     waits
 }
 
 // New makes a Guard.
@@ -126,7 +134,7 @@ func New(cfg Config) (*Guard, error) {
 		return nil, errors.New("guard: no policy")
 	case cfg.Sealer == nil:
 		return nil, errors.New("guard: no sealer")
-	case cfg.MaxBody < 0 || cfg.MaxAnswer < 0 || cfg.MaxTTL < 0:
+	case cfg.MaxBody < 0 || cfg.MaxAnswer < 0 || cfg.MaxTTL < 0 || cfg.ApprovalTimeout < 0:
 		return nil, errors.New("guard: a bound is negative")
 	}
 	if cfg.MaxBody == 0 {
@@ -137,6 +145,9 @@ func New(cfg Config) (*Guard, error) {
 	}
 	if cfg.MaxTTL == 0 {
 		cfg.MaxTTL = DefaultMaxTTL
+	}
+	if cfg.ApprovalTimeout == 0 {
+		cfg.ApprovalTimeout = DefaultApprovalTimeout
 	}
 	if cfg.Tasks == nil {
 		cfg.Tasks = new(Tasks)

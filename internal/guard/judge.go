@@ -68,9 +68,7 @@ func (x *exchange) judge(m *jsonrpc.Message) verdict {
 		return verdict{refusal: unknownMethod(x.rev, m.Kind, m.Method+" as a task")}
 	}
 	v := x.decide(m, spec.target)
-	if v.refusal == nil && v.ask && used[m.Method] {
-		v.refusal = x.unapproved(&v)
-	}
+	v.ask = v.refusal == nil && x.mustAsk(m, &v)
 	if v.refusal == nil {
 		v.refusal = x.openHandles(m, &v)
 	}
@@ -148,15 +146,6 @@ func (x *exchange) one(kind policy.Kind, name jsonrpc.Text, where string) verdic
 		v.refusal = hidden(x.rev, kind, name.Value)
 	}
 	return v
-}
-
-// unapproved keeps a use from going on that a person has to approve.
-func (x *exchange) unapproved(v *verdict) *refusal {
-	if _, observe := x.rights(); observe {
-		v.observed = true
-		return nil
-	}
-	return notDone(v.kind, unapproved(called(v.kind, v.name)), "a person has to approve it")
 }
 
 // template asks about the reference of completion/complete, which is a URI

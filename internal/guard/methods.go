@@ -34,6 +34,9 @@ type method struct {
 	named  bool // revision 2026-07-28 requires Mcp-Name
 }
 
+// methodCancelled says that a request is not waited for any more.
+const methodCancelled = "notifications/cancelled"
+
 // methodListen opens a subscription, and methodAcknowledged is the first message of one.
 const (
 	methodListen       = "subscriptions/listen"

@@ -14,6 +14,7 @@ type refusal struct {
 	status   int    // HTTP
 	code     int    // JSON-RPC
 	message  string // for the client
+	result   []byte // raw JSON, in the place of an error; nil for none
 	told     bool   // message is for the model: it is the result of a tool that was not run
 	data     []byte // raw JSON for it; nil for none
 	decision string // of the Outcome
@@ -168,6 +169,9 @@ func (x *exchange) note(r *refusal) {
 // append appends the error response. Without an id, revision 2026-07-28 leaves the
 // member out where JSON-RPC 2.0 §5 writes null.
 func (r *refusal) append(dst, id []byte, era eras) []byte {
+	if r.result != nil && id != nil {
+		return jsonrpc.AppendResult(dst, id, r.result)
+	}
 	if r.told && id != nil {
 		return jsonrpc.AppendResult(dst, id, toolError(r.message, era))
 	}

@@ -78,6 +78,17 @@ func (x *exchange) post() (id []byte, r *refusal) {
 	if r := x.openSession(); r != nil {
 		return id, r
 	}
+	if x.answersUs(m) {
+		x.empty(http.StatusAccepted)
+		x.answered = true
+		return nil, nil
+	}
+	switch m.Method {
+	case methodCancelled:
+		x.cancelled(m)
+	case "initialize":
+		x.urls = has(m.Params.Raw, "capabilities", "elicitation", "url")
+	}
 	x.aim()
 	if m.Method == methodListen && x.rev.eras() == modern {
 		x.subscribe(m)
@@ -91,6 +102,10 @@ func (x *exchange) post() (id []byte, r *refusal) {
 		return id, r
 	}
 	if r := x.mirrors(m); r != nil {
+		return id, r
+	}
+	if r := x.approve(m, &v); r != nil {
+		x.out.Rule = v.rule
 		return id, r
 	}
 	if r := x.spend(m, &v); r != nil {

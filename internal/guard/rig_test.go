@@ -87,6 +87,7 @@ type rig struct {
 	live    atomic.Pointer[Live] // of the stream that was opened last
 	client  string
 	site    string
+	person  bool // there is one who can approve
 
 	mu       sync.Mutex
 	answer   http.HandlerFunc // of the upstream
@@ -172,7 +173,7 @@ func (g *rig) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		proxy.ServeHTTP(w, r)
 		return err
 	}
-	c := Caller{Subject: g.subject.Load, Grant: "grant", Client: g.client, Resource: g.site + "/files"}
+	c := Caller{Subject: g.subject.Load, Grant: "grant", Client: g.client, Person: g.person, Resource: g.site + "/files"}
 	if err := g.guard.Serve(&out, w, r, c, next); err != nil && r.Context().Err() == nil {
 		g.t.Logf("guard: %v", err)
 	}

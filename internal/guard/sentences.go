@@ -16,9 +16,41 @@ func overLimit(what string, l *policy.Limit, wait time.Duration) string {
 		", and it was. Try again in " + seconds(wait) + "; trying before then will not help."
 }
 
-// unapproved says that something waits for a person, who has not approved it.
-func unapproved(what string) string {
-	return "Not done: each use of " + what + " has to be approved by a person first. Trying again without that will not help."
+// notApprovedYet says that a person was asked, and has not answered.
+func notApprovedYet(what, page string) string {
+	return "Not done yet: a person has to approve this use of " + what + ", and nobody has so far. Ask them to open " + page +
+		" and to approve it there; after that, make the same call again with the same arguments. It will not help before."
+}
+
+// deniedByPerson says that a person was asked, and said no.
+func deniedByPerson(what string) string {
+	return "Not done: the person was asked to approve this use of " + what + ", and denied it. Trying again will not help."
+}
+
+// declinedHere says that a person did not want to be asked.
+func declinedHere(what string) string {
+	return "Not done: a person has to approve this use of " + what + ", and it was cancelled before they did."
+}
+
+// nobodyApproves says that there is no person who could be asked.
+func nobodyApproves(what string) string {
+	return "Not done: each use of " + what + " has to be approved by a person, and this client acts for none who can sign in here. Trying again will not help."
+}
+
+// tooManyWait says that a person has been asked too much already.
+func tooManyWait(what, page string) string {
+	return "Not done: a person has to approve this use of " + what + ", and too many other calls wait for that already. Ask them to answer those first, at " +
+		page + "; then try again."
+}
+
+// waitsFor is what a client may show while it waits.
+func waitsFor(what, page string) string {
+	return "Waiting for a person to approve the use of " + what + " at " + page
+}
+
+// pleaseApprove is what a person is shown before they open the page.
+func pleaseApprove(what string) string {
+	return "Your agent wants to use " + what + ". Open the page to see with what, and to approve or deny it."
 }
 
 // counted says in words whose calls a limit counts together.

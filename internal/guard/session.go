@@ -91,11 +91,15 @@ func (x *exchange) openSession() *refusal {
 			return refused
 		}
 		s = &openedSession{holder: holder, handle: handle}
-		s.plain, s.upstream, _ = strings.Cut(plain, "\n")
+		var rest, flag string
+		s.plain, rest, _ = strings.Cut(plain, "\n")
+		s.upstream, flag, _ = strings.Cut(rest, "\n")
+		s.urls = flag == flagURLs
 		s.hash = shortHash(s.plain)
 		x.g.sessions.keep(s)
 	}
 	x.session, x.upstream, x.out.Session = s.plain, s.upstream, s.hash
+	x.urls = s.urls && x.rev == rev20251125
 	return nil
 }
 
@@ -129,12 +133,17 @@ func (x *exchange) eventFor(id string) (string, error) {
 	return x.sealHandle(purposeEvent, id)
 }
 
+// flagURLs is sealed into the handle of a session whose client has said at its beginning that it can show its person an
+// address.
+const flagURLs = "urls"
+
 // openedSession is a session handle that was opened for its holder. What it says
 // never changes, and it never expires, so it may be remembered.
 type openedSession struct {
 	holder, handle string
 	plain, hash    string
 	upstream       string // that it is of
+	urls           bool   // its client can show its person an address
 }
 
 // sessions remembers opened sessions, a bounded number of them: clients name theirs
@@ -168,7 +177,14 @@ func (x *exchange) sessionFor(plain string) (string, error) {
 		return x.claims.session.value, nil
 	}
 	x.out.Session = shortHash(plain)
-	return x.sealHandle(purposeSession, x.hop.at(plain))
+	at := x.hop.at(plain)
+	if x.urls {
+		if at == plain {
+			at += "\n"
+		}
+		at += "\n" + flagURLs
+	}
+	return x.sealHandle(purposeSession, at)
 }
 
 // shortHash names a session in the log without giving it away.
