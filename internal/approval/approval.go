@@ -55,7 +55,7 @@ type Config struct {
 	Sealer func(context.Context) (*seal.Sealer, error) // encrypts what is kept
 	Now    func() time.Time
 	Page   func(id string) string // the address of the page where a call is approved
-	Audit  audit.Sink // gets the events approval_requested, approval_approved, approval_denied, approval_expired, approval_revoked
+	Audit  audit.Sink             // gets the events approval_requested, approval_approved, approval_denied, approval_expired, approval_revoked
 }
 
 // Desk is where calls are brought before people. It is safe for concurrent use, on any number of nodes with one store.
