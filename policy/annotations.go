@@ -61,3 +61,21 @@ func holds(hints []hint, a Annotations) bool {
 	}
 	return true
 }
+
+// NeedsAnnotations returns an error for every rule that asks for annotations of the tools of a server, nil if there is none.
+// It is for servers whose word is not trusted: what such a rule says of them can never be known. Errors are joined, each
+// an [*Error].
+func (p *Policy) NeedsAnnotations(server string) error {
+	var m mistakes
+	for _, b := range p.blocks {
+		if b == nil {
+			continue
+		}
+		for _, r := range b.rules {
+			if (r.hints != nil || r.when != nil && r.when.uses&usesAnnotations != 0) && r.servers.match(server) {
+				m.add(r.at, "the rule asks for annotations of tools, which are the word of their server, and that of %s is not trusted; write trust annotations there, or name other servers", server)
+			}
+		}
+	}
+	return m.err()
+}

@@ -80,6 +80,7 @@ func Compile(d *Document) (*Policy, error) {
 type compiler struct {
 	mistakes
 	rules, patterns int
+	conditions      map[string]*condition // by their text; nil for one that is wrong
 }
 
 func (c *compiler) compile(d *Document) *Policy {
@@ -188,13 +189,13 @@ func (c *compiler) rule(block string, r *Rule, e effect) *rule {
 	if !named {
 		c.add(r.At, "the rule names nothing; add tools, prompts, resources or templates (tools: [\"*\"] names all tools)")
 	}
-	c.conditions(out, r)
+	c.when(out, r)
 	c.limit(out, r, block)
 	return out
 }
 
-// conditions compiles what has to be true for a rule to apply.
-func (c *compiler) conditions(out *rule, r *Rule) {
+// when compiles what has to be true for a rule to apply.
+func (c *compiler) when(out *rule, r *Rule) {
 	for name := range r.Annotations {
 		if fault := hintFault(name); fault != "" {
 			c.add(r.At, "annotations: %q %s", name, fault)

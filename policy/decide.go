@@ -28,7 +28,7 @@ func (v *View) Judge(k Kind, name string, f *Facts) Decision {
 		return Decision{Rule: r.title}
 	}
 	if d.allowIf != nil || d.denyIf.written != nil || d.askIf.written != nil {
-		return d.weigh(k, name, f)
+		return v.weigh(k, name, f)
 	}
 	r := d.allow.first(name)
 	if r == nil {

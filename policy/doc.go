@@ -12,7 +12,12 @@
 //	    inherit: [member]
 //	    allow:
 //	      - server: github
-//	        tools: [create_issue]
+//	        tools: [create_issue, merge_pull_request]
+//	        when: args.owner == "acme"
+//	        limit: 30/m per user
+//	    ask:
+//	      - server: github
+//	        tools: [merge_pull_request]
 //	    deny:
 //	      - tools: [delete_*]
 //	everyone:
@@ -21,14 +26,21 @@
 //	      tools: ["*"]
 //
 // [Parse] reads it into a [Document], [Compile] turns the document into an immutable [Policy], [Policy.View] picks what
-// applies to one [Subject] at one server, and [View.Decide] answers for one name. The same Decide answers whether an entry
-// of a list may be shown and whether it may be used, so the two cannot differ.
+// applies to one [Subject] at one server, and [View.Judge] answers for one name and what is known of the call. The same Judge
+// answers whether an entry of a list may be shown, when the arguments are not known, and whether it may be used: what it
+// allows with some arguments it shows without them.
 //
 // # What a policy means
 //
-// Everything that no rule allows is denied. A deny rule beats every allow rule, wherever the two are written. A person has
-// the rules of everyone, of their roles and of their permissions, each with what it inherits: the allow and deny rules of
-// other roles. A machine client has no share in everyone. A rule with an org applies only to people of that organization.
+// Everything that no rule allows is denied. A deny rule beats every other, wherever the two are written; an ask rule beats
+// every allow rule, and allows nothing by itself. A person has the rules of everyone, of their roles and of their
+// permissions, each with what it inherits: the rules of other roles. Of the allow rules that match, one without a limit
+// counts, and else the one whose limit leaves most. A machine client has no share in everyone. A rule with an org applies only to people of that organization.
+//
+// A rule with a when or with annotations applies only where they are met. Where they can't be judged (an argument that is not
+// there, annotations of a server whose word is not trusted), an allow rule does not match, and ask and deny rules do. While a
+// list is made, a condition that the arguments decide hides nothing. A call whose arguments have a name in two spellings, of
+// which a condition asks for one, is not allowed: see [Decision.Variant].
 //
 // Names are compared exactly, by code point: neither case nor Unicode normalisation makes two names one. In names of servers,
 // tools and prompts * stands for any run of characters. In URIs and URI templates * stops at a slash and ** does not. There are

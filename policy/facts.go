@@ -18,7 +18,8 @@ type Narrowing struct {
 	Tools []string `json:"tools,omitzero"`
 }
 
-// Facts are what rules with conditions are judged by, besides what a View is made of.
+// Facts are what rules with conditions are judged by, besides what a View is made of. They may be used for many names, with
+// Tool and Args set anew, but for one Subject only, and not by more than one goroutine at a time.
 type Facts struct {
 	// Subject is the person, with the Client that acts for them; nil if unknown.
 	Subject *Subject
@@ -32,4 +33,7 @@ type Facts struct {
 
 	// Now is the time of the call.
 	Now time.Time
+
+	// steady has what was found of conditions that say the same for every name.
+	steady map[*condition]outcome
 }

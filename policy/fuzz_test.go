@@ -13,6 +13,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte("roles: {a: {inherit: [b]}, b: {inherit: [a]}}"))
 	f.Add([]byte("everyone: {allow: [{tools: [\"*\"], resources: [\"docs://**\", \"x:%41*\"], org: o}], deny: []}\nmode: observe\nmethods: [a/b]"))
 	f.Add([]byte("roles:\n  <<: *a\n"))
+	f.Add([]byte("everyone:\n  allow:\n    - tools: [t]\n      when: args.a == 1 && user.org == \"o\"\n      limit: 3/h per client\n      annotations: {readOnlyHint: true}\n  ask: [{prompts: [p]}]\n"))
 	f.Add([]byte("a: &x [*x]"))
 	f.Add([]byte("{\"roles\": {\"a\": {\"allow\": [{\"tools\": [\"\\ud83d\\ude00\"]}]}}}"))
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -59,4 +60,54 @@ func checkErrors(t *testing.T, err error) {
 			t.Errorf("%v does not say where", e)
 		}
 	}
+}
+
+// FuzzWhen holds that no expression and no arguments make the policy panic or take long, that what an expression allows for
+// some arguments is shown without them, and that what cannot be judged is in nobody's favour.
+func FuzzWhen(f *testing.F) {
+	f.Add(`args.owner == "acme" && size(args.title) < 200`, []byte(`{"owner":"acme","title":"x"}`))
+	f.Add(`args.l.all(x, x.a > 9007199254740992) || user.claims.x == args.y`, []byte(`{"l":[{"a":9007199254740993}]}`))
+	f.Add(`tool.annotations.readOnlyHint ? has(args.a) : "b" in args`, []byte(`{"B":1}`))
+	f.Add(`args["a"].matches(args.b) || now.getHours(args.c) > 1`, []byte(`{"a":"","b":"(","c":"UTC"}`))
+	f.Add(`args.exists(k, args[k] == {"a": [1, 2.5, null]})`, []byte(`{"k":{"a":[1,2.5,null]},"A":1,"a":2}`))
+	f.Add(`type(args.a) == string`, []byte(`{"a":"\u0000"}`))
+	f.Fuzz(func(t *testing.T, when string, args []byte) {
+		views := make(map[string]*View)
+		for _, effect := range []string{"allow", "ask", "deny"} {
+			d := &Document{Everyone: &Block{Allow: []Rule{{Tools: []string{"*"}}}}}
+			rules := []Rule{{Tools: []string{"t"}, When: when, WhenAt: Position{"p.yaml", 1}}}
+			switch effect {
+			case "allow":
+				d.Everyone.Allow = rules
+			case "ask":
+				d.Everyone.Ask = rules
+			default:
+				d.Everyone.Deny = rules
+			}
+			p, err := Compile(d)
+			if err != nil {
+				checkErrors(t, err)
+				return
+			}
+			views[effect] = p.View(&Subject{}, "s")
+		}
+		ask := func(effect string, args []byte) Decision {
+			return views[effect].Judge(Tool, "t", &Facts{Subject: someone, Tool: Annotations{Known: true}, Args: args, Now: noon})
+		}
+		if args == nil {
+			args = []byte{}
+		}
+		allow, held, deny := ask("allow", args), ask("ask", args), ask("deny", args)
+		for effect, d := range map[string]Decision{"allow": allow, "deny": deny} {
+			if listed := ask(effect, nil).Allowed; d.Allowed && !listed || !d.Allowed && d.Variant == "" && d.Seen != listed {
+				t.Errorf("%s: listed %v, but the call is %+v", effect, listed, d)
+			}
+		}
+		if allow.Allowed && deny.Allowed {
+			t.Errorf("allow %+v, ask %+v, deny %+v", allow, held, deny)
+		}
+		if held.Allowed && held.Ask == deny.Allowed {
+			t.Errorf("ask %+v, deny %+v", held, deny)
+		}
+	})
 }

@@ -102,7 +102,9 @@ func (r *reader) rule(n *yaml.Node, path string) Rule {
 		case "org":
 			rule.Org = r.text(v, path, key, slugFault)
 		case "when":
-			rule.WhenAt = r.at(v, path)
+			if rule.WhenAt = r.at(v, path); v.Line > 0 && v.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 {
+				rule.WhenAt.Line++ // its text begins on the next line
+			}
 			rule.When = r.text(v, path, key, whenFault)
 		case "annotations":
 			rule.Annotations = r.hints(v, path, key)

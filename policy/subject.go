@@ -56,6 +56,13 @@ type Decision struct {
 	// Allowed says that it may be seen, and used if the other fields say nothing against it.
 	Allowed bool
 
+	// Seen says of what is not Allowed that it is allowed with other arguments: it may be seen. Only Judge with arguments sets it.
+	Seen bool
+
+	// Variant is a name in the arguments that some readers take for another that a condition asks for; "" if there is none. Two
+	// readers understand such a call differently, so it is not Allowed.
+	Variant string
+
 	// Ask says that each use has to be approved by a person first. It comes with Allowed.
 	Ask bool
 

@@ -18,6 +18,7 @@ const (
 // View denies everything.
 type View struct {
 	id       string
+	server   string
 	patterns int
 	kinds    [kinds]verdicts
 }
@@ -125,7 +126,7 @@ func (p *Policy) remember(key string, numbers []int, org, server string) *View {
 
 // build collects the rules that apply, those of inherited roles included.
 func (p *Policy) build(numbers []int, org, server string) *View {
-	v := &View{}
+	v := &View{server: server}
 	seen := make(map[int]bool)
 	for len(numbers) > 0 {
 		n := numbers[0]
