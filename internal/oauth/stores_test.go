@@ -3,9 +3,13 @@ package oauth
 import (
 	"context"
 	"errors"
+	"net/http"
+	"sync"
 	"sync/atomic"
+	"testing"
 	"time"
 
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/identity"
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/store"
 )
 
@@ -102,4 +106,28 @@ func (s *hangingStore) Get(ctx context.Context, kind, id string) ([]byte, error)
 		<-s.release
 	}
 	return s.Store.Get(ctx, kind, id)
+}
+
+// One person who signs in with 64 agents at once, on disk, where all of them change the list of what the person granted: none is told to
+// come back later.
+func TestSixtyFourLoginsAtOnce(t *testing.T) {
+	f := onDisk(t)
+	var busy sync.WaitGroup
+	for range 64 {
+		busy.Go(func() {
+			a := f.read(f.post("/token", redeem("desktop", f.loginAs("alice"))))
+			if a.Status != http.StatusOK {
+				t.Errorf("got %+v", a)
+				return
+			}
+			if _, err := f.call(a.Access, testResource); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	busy.Wait()
+	grants, err := f.server.grantsOf(t.Context(), &identity.Person{Provider: "local", ID: "alice"})
+	if err != nil || len(grants) != 64 {
+		t.Errorf("alice has %d grants, %v", len(grants), err)
+	}
 }

@@ -2,23 +2,17 @@ package caddystore
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
-
-	"github.com/caddyserver/certmagic"
 
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/store"
 )
 
-// A certmagic lock of a process that was killed lapses after 10 seconds on the file storage, and who waits
-// for it looks once a second.
 const (
-	// lockPatience is how long a write waits for its lock: longer than a dead process' lock lasts.
+	// lockPatience is how long a write waits for its lock: longer than a dead process' lock lasts, see lockLife.
 	lockPatience = 15 * time.Second
 	// lockHold is how long an Update may take: shorter than the time after which others may believe that its
 	// process is dead.
@@ -28,7 +22,7 @@ const (
 // alone runs do while this record is locked, here and on all nodes.
 //
 // Goroutines of this process queue up in memory first, and only the one in front goes for the storage's lock:
-// waiting for that means looking once a second. Nobody holds both for longer than do takes, so that a record
+// waiting for that means looking again and again. Nobody holds both for longer than do takes, so that a record
 // is locked for milliseconds.
 func (s *Store) alone(ctx context.Context, a address, do func(l lease) error) error {
 	name := s.lockName(a)
@@ -37,11 +31,12 @@ func (s *Store) alone(ctx context.Context, a address, do func(l lease) error) er
 		return err
 	}
 	defer leave()
-	if err := s.lock(ctx, name); err != nil {
+	l, err := s.lock(ctx, name)
+	if err != nil {
 		return err
 	}
-	defer s.unlock(ctx, name)
-	return do(lease{name, s.holder(name), time.Now()})
+	defer s.unlock(ctx, l)
+	return do(l)
 }
 
 // lockName names the lock of a record. It holds no slash, which some storages would make folders of.
@@ -52,90 +47,56 @@ func (s *Store) lockName(a address) string {
 // lease is one holding of a lock by this process.
 type lease struct {
 	name  string
-	mine  holder
 	since time.Time
+	mine  string // what is in the lock file; "" with other storages, which let a lock lapse by a time to live
 }
 
 // lost says whether others may hold the lock by now. That happens if this process was paused for so long that
-// they took it for dead and, since certmagic's file storage does not take over a dead process' lock
-// atomically, if two nodes took the same one over at once.
-func (s *Store) lost(l lease) bool { return time.Since(l.since) > s.hold || s.holder(l.name) != l.mine }
-
-// lock takes the storage's lock. The error is ctx's, ErrBusy after s.patience, or the storage's.
-func (s *Store) lock(ctx context.Context, name string) error {
-	before := s.holder(name)
-	err := s.tryLock(ctx, name)
-	switch {
-	case errors.Is(err, store.ErrBusy):
-	case err != nil && before.garbled:
-		// certmagic never gets past a lock file that a loss of power has garbled. It might also be one that
-		// is being written just now.
-		if err := wait(ctx, s.patience); err != nil {
-			return err
-		}
-	default:
-		return err
+// they took it for dead.
+func (s *Store) lost(l lease) bool {
+	if time.Since(l.since) > s.hold {
+		return true
 	}
-	if before == (holder{}) || before != s.holder(name) {
-		return err
+	if s.files == nil {
+		return false
 	}
-	// One and the same lock was there all the time, and no Update of ours lasts that long. certmagic keeps a
-	// lock file fresh from a goroutine that outlives Unlock by up to five seconds and doesn't notice if the
-	// file it then finds is another node's. Should that node have been killed, the file would be kept fresh
-	// for as long as this process runs. So it is taken away.
-	s.logger.Warn("breaking a lock that nobody works under", "lock", name)
-	s.unlock(ctx, name)
-	return s.tryLock(ctx, name)
+	there, err := os.ReadFile(s.lockFile(l.name))
+	return err != nil || string(there) != l.mine
 }
 
-func (s *Store) tryLock(ctx context.Context, name string) error {
+// lock takes the storage's lock. The error is ctx's, ErrBusy after s.patience, or the storage's.
+func (s *Store) lock(ctx context.Context, name string) (lease, error) {
 	if err := ctx.Err(); err != nil {
-		return err
+		return lease{}, err
 	}
 	patient, cancel := context.WithTimeout(ctx, s.patience)
 	defer cancel()
-	err := s.storage.Lock(patient, name)
-	if err != nil && ctx.Err() == nil && patient.Err() != nil {
-		return store.ErrBusy
+	l := lease{name: name}
+	var err error
+	if s.files != nil {
+		l.mine, err = takeFile(patient, s.lockFile(name))
+	} else {
+		err = s.storage.Lock(patient, name)
 	}
-	return err
+	if err != nil && ctx.Err() == nil && patient.Err() != nil {
+		err = store.ErrBusy
+	}
+	l.since = time.Now()
+	return l, err
 }
 
 // unlock releases the lock, also if ctx has ended. What was written stays written if that fails, and the lock
 // lapses.
-func (s *Store) unlock(ctx context.Context, name string) {
-	if err := s.storage.Unlock(context.WithoutCancel(ctx), name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		s.logger.Warn("releasing a lock", "lock", name, "error", err)
+func (s *Store) unlock(ctx context.Context, l lease) {
+	var err error
+	if s.files != nil {
+		err = releaseFile(s.lockFile(l.name), l.mine)
+	} else {
+		err = s.storage.Unlock(context.WithoutCancel(ctx), l.name)
 	}
-}
-
-// holder tells one holding of a lock from another. It is zero if the lock is free, and always with other
-// storages than the file storage: those let a lock lapse by a time to live.
-type holder struct {
-	created string // when the lock file was made, which stays when it is refreshed; if garbled, what it holds
-	garbled bool
-}
-
-func (s *Store) holder(name string) (h holder) {
-	if s.files == nil {
-		return h
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		s.logger.Warn("releasing a lock", "lock", l.name, "error", err)
 	}
-	file := filepath.Join(s.files.Path, "locks", certmagic.StorageKeys.Safe(name)+".lock")
-	for range 5 {
-		data, err := os.ReadFile(file)
-		if err != nil {
-			return holder{}
-		}
-		var meta struct {
-			Created string `json:"created"`
-		}
-		if json.Unmarshal(data, &meta) == nil && meta.Created != "" {
-			return holder{created: meta.Created}
-		}
-		h = holder{string(data), true}
-		time.Sleep(time.Millisecond) // it is empty for a moment whenever it is refreshed
-	}
-	return h
 }
 
 // wait waits for d, or until ctx ends, whose error it then returns.

@@ -13,8 +13,7 @@ import (
 
 const (
 	// sweepPace is how many records Sweep removes in a second, after the first sweepBurst. Every removal
-	// takes the record's lock, and certmagic keeps a goroutine for five seconds after a lock of the file
-	// storage is released: a large sweep must not pile those up.
+	// takes the record's lock and is made durable by itself: a large sweep must not keep the disk from others.
 	sweepPace  = 200
 	sweepBurst = 1000
 
