@@ -100,6 +100,7 @@ type App struct {
 	oauth      *oauth.Server
 	oauthNames []string // the paths it has or keeps free, folded
 	sites      *survey
+	handlers   map[string]*Handler // of the mounts, by the server's name
 	streams    *streams
 	seq        uint64   // later configs have higher ones
 	shared     *runtime // nil until provisioned

@@ -259,7 +259,7 @@ func (r *directiveReader) options() options {
 			}
 			return err
 		},
-		"pins":  onlyDefault("observe"),
+		"pins": onlyDefault("observe"),
 		"trust": func(d *caddyfile.Dispenser) error {
 			h.Trust = d.RemainingArgs()
 			if _, err := trusts(h.Trust); err != nil || len(h.Trust) == 0 {

@@ -85,6 +85,7 @@ type Handler struct {
 	app          *App
 	logger       *zap.Logger
 	accessLogger *zap.Logger // named as that of the HTTP server, which can't be had
+	httpServer   *caddyhttp.Server
 	seats        []*seat
 	oauthHere    bool   // the OAuth endpoints answer on one of the seats
 	folded       string // the mount, as fold has it
@@ -150,15 +151,16 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return err
 	}
 	h.guard, err = guard.New(guard.Config{
-		Server:       h.Server,
-		Policy:       h.app.currentPolicy,
-		Sealer:       func() (*seal.Sealer, error) { return h.app.shared.sealer(ctx) },
-		MaxBody:      h.MaxBody,
-		MaxAnswer:    h.MaxAnswer,
-		MaxTTL:       time.Duration(h.app.IdentityRefresh),
-		MayNotAsk:    mayNotAsk,
+		Server:    h.Server,
+		Policy:    h.app.currentPolicy,
+		Sealer:    func() (*seal.Sealer, error) { return h.app.shared.sealer(ctx) },
+		MaxBody:   h.MaxBody,
+		MaxAnswer: h.MaxAnswer,
+		MaxTTL:    time.Duration(h.app.IdentityRefresh),
+		MayNotAsk: mayNotAsk,
 
 		TrustAnnotations: trusts,
+		Ask:              h.ask,
 
 		Limits:       h.app.shared.quota,
 		Tasks:        &h.app.shared.tasks,
@@ -167,7 +169,14 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		Logger:       h.logger,
 		NewRequestID: rand.Text,
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	if h.app.handlers == nil {
+		h.app.handlers = make(map[string]*Handler)
+	}
+	h.app.handlers[h.Server] = h
+	return nil
 }
 
 // takeSeats finds out at which public origins this handler answers. The first handler of a config makes the survey for
@@ -183,6 +192,7 @@ func (h *Handler) takeSeats(ctx caddy.Context) error {
 	if server == nil || http == nil {
 		return errors.New("mcp_gateway can only stand in the routes of a server of the http app")
 	}
+	h.httpServer = server
 	if h.app.sites == nil {
 		if err := h.app.takeSurvey(http); err != nil {
 			return err

@@ -6,8 +6,10 @@ package catalog
 import (
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/mcpgateway/caddy-mcp-gateway/policy"
 )
@@ -92,6 +94,14 @@ func (c *Catalog) Shelf(k Key) *Shelf {
 type Shelf struct {
 	mu  sync.Mutex // held to change what is there
 	now atomic.Pointer[Stock]
+
+	looking sync.Mutex // held to read and change the following three
+	look    *look      // that goes on; nil if none does
+	looked  time.Time  // when the last was over
+	failure error      // of the last
+
+	marks, fresh atomic.Uint64 // how often the server changed what it offers; as of the last look
+	whole        atomic.Pointer[[]Offer]
 }
 
 // Stock is what is on a shelf at one time. It is not changed; nil is that of an empty shelf.
@@ -113,6 +123,19 @@ func (o *Stock) Tool(name string) *Tool {
 		return nil
 	}
 	return o.tools[name]
+}
+
+// Offers returns all that is remembered, in the order of names.
+func (o *Stock) Offers() []Offer {
+	if o == nil {
+		return nil
+	}
+	offers := make([]Offer, 0, len(o.tools))
+	for name, tool := range o.tools {
+		offers = append(offers, Offer{name, tool})
+	}
+	slices.SortFunc(offers, func(a, b Offer) int { return strings.Compare(a.Name, b.Name) })
+	return offers
 }
 
 // ShownBy returns the names of the tools whose results are shown by the resource with this URI. They must not be changed.

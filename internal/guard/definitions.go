@@ -15,6 +15,15 @@ func (g *Guard) annotations(tool *catalog.Tool) policy.Annotations {
 	return tool.Annotations
 }
 
-// definition returns a tool as the server was last seen to offer it to those with the caller's credential, nil if it was
-// not.
-func (x *exchange) definition(name string) *catalog.Tool { return x.shelf().Tool(name) }
+// definition returns a tool as the server offers it to those with the caller's credential, nil if it does not. The server is
+// asked if nobody has seen the tool yet, or it has changed its tools since. The error says why it could not be asked.
+func (x *exchange) definition(name string) (*catalog.Tool, error) {
+	shelf := x.shelf()
+	if tool := shelf.Tool(name); tool != nil && !shelf.Outdated() || x.own != nil {
+		return tool, nil
+	}
+	if err := x.g.refresh(x.r.Context(), shelf, x.caller.Credential); err != nil {
+		return nil, err
+	}
+	return shelf.Tool(name), nil
+}

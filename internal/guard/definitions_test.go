@@ -1,6 +1,8 @@
 package guard
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"testing"
 
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/catalog"
@@ -19,5 +21,31 @@ func TestAnnotationsCountOnlyWhereTheyAreTrusted(t *testing.T) {
 	}
 	if got := trusting.annotations(nil); got != (policy.Annotations{}) {
 		t.Errorf("known of a tool that was never seen: %+v", got)
+	}
+}
+
+func TestADefinitionIsAskedForWhenItIsNeeded(t *testing.T) {
+	s := &listing{era: "modern", tools: fiveTools()}
+	g := looking(t, s)
+	x := &exchange{g: g.guard, out: new(Outcome), r: httptest.NewRequest(http.MethodPost, "/", nil)}
+	if tool, err := x.definition("tool_3"); err != nil || tool == nil || !tool.Annotations.ReadOnly {
+		t.Fatalf("%+v, %v", tool, err)
+	}
+	asked := s.methods()
+	if tool, err := x.definition("tool_4"); err != nil || tool == nil {
+		t.Errorf("%+v, %v", tool, err)
+	}
+	if tool, err := x.definition("nothere"); err != nil || tool != nil {
+		t.Errorf("%+v, %v", tool, err)
+	}
+	if again := s.methods(); again != "" {
+		t.Errorf("asked %s, and then %s", asked, again)
+	}
+}
+
+func TestADefinitionThatCannotBeHadIsAnError(t *testing.T) {
+	x := &exchange{g: newRig(t, nil).guard, out: new(Outcome), r: httptest.NewRequest(http.MethodPost, "/", nil)}
+	if tool, err := x.definition("tool_3"); err == nil || tool != nil {
+		t.Errorf("%+v, %v", tool, err)
 	}
 }

@@ -39,6 +39,7 @@ type exchange struct {
 	hop        *Hop            // nil if any server will do
 	person     string          // id of the caller, also when their grant ends meanwhile
 	holderText string
+	own        *catalog.Shelf // what is learnt of a request that the Guard made itself; nil if it is a client's
 
 	// Set here rather than each on its own, since there is one of each.
 	aw     answerWriter

@@ -22,6 +22,9 @@ func (x *exchange) equip(f *filter) {
 	f.view, f.observe = x.rights()
 	f.scoped, f.maxTTL = x.rev.eras() == modern, x.g.cfg.MaxTTL.Milliseconds()
 	f.caller, f.known, f.reading = x, &x.g.known, &x.g.reading
+	if x.own != nil {
+		f.reading = ownReading
+	}
 	f.ofTask = x.tool != "" || len(x.tasks) > 0
 }
 
@@ -42,6 +45,9 @@ func (x *exchange) screened(f *filter, fr *frame, err error) error {
 	if err == nil {
 		x.count(fr)
 		x.shelf().Learn(f.offered...)
+		if fr.kind == jsonrpc.Notification && fr.method == listKinds[0].method {
+			x.shelf().Outdate()
+		}
 	}
 	return err
 }

@@ -16,6 +16,7 @@ import (
 	"errors"
 	"hash/maphash"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -43,6 +44,10 @@ type Config struct {
 	MaxTTL    time.Duration // the longest ttlMs a client is told; 0 is DefaultMaxTTL
 
 	MayNotAsk Asks // what the server may not ask clients for
+
+	// Ask hands a request of the Guard's own on to the server, with the credential of that name (see Caller), as a Next does
+	// with those of clients; nil: the Guard makes none.
+	Ask func(w http.ResponseWriter, r *http.Request, credential string) error
 
 	// TrustAnnotations has what the server says of its tools decide where rules ask for it.
 	TrustAnnotations bool
@@ -123,6 +128,8 @@ type Guard struct {
 	listeners listeners
 	audiences audiences
 	waits     waits
+
+	olderServer atomic.Bool // it did not know revision 2026-07-28 when it was asked last
 }
 
 // New makes a Guard.

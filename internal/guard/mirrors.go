@@ -15,7 +15,10 @@ const mirrorPrefix = "Mcp-Param-"
 
 // shelf is what the server was seen to offer.
 func (x *exchange) shelf() *catalog.Shelf {
-	return x.g.cfg.Catalog.Shelf(catalog.Key{Server: x.g.cfg.Server, Credential: x.caller.Credential})
+	if x.own != nil {
+		return x.own
+	}
+	return x.g.shelf(x.caller.Credential)
 }
 
 // mirrors compares the header fields that repeat arguments of a call with the arguments (revision 2026-07-28, "Custom
@@ -27,7 +30,7 @@ func (x *exchange) mirrors(m *jsonrpc.Message) *refusal {
 	if methods[m.Method].target != tool || x.batch {
 		return nil
 	}
-	t := x.definition(m.Params.Name.Value)
+	t := x.shelf().Tool(m.Params.Name.Value)
 	if t == nil {
 		return nil
 	}
