@@ -100,7 +100,7 @@ func (d *draft) String() string {
 	w.blocks("permissions", d.permissions)
 	if d.everyone != nil {
 		w.comment(0, d.everyone.about)
-		w.line(0, "everyone:")
+		w.blockHead(0, "everyone", d.everyone)
 		w.block(1, d.everyone)
 	}
 	if len(d.roles)+len(d.permissions) == 0 && d.everyone == nil {
@@ -117,14 +117,18 @@ func (w *draftWriter) blocks(key string, blocks []draftBlock) {
 	w.line(0, "%s:", key)
 	for i := range blocks {
 		w.comment(1, blocks[i].about)
-		nothing := len(blocks[i].inherit) == 0 && !slices.ContainsFunc(blocks[i].allow, func(r draftRule) bool { return !r.empty() })
-		if nothing {
-			w.line(1, "%s: {}", word(blocks[i].name))
-		} else {
-			w.line(1, "%s:", word(blocks[i].name))
-		}
+		w.blockHead(1, word(blocks[i].name), &blocks[i])
 		w.block(2, &blocks[i])
 	}
+}
+
+// blockHead writes what stands above the rules of a block, or in their place if there are none.
+func (w *draftWriter) blockHead(indent int, name string, b *draftBlock) {
+	nothing := ""
+	if len(b.inherit) == 0 && !slices.ContainsFunc(b.allow, func(r draftRule) bool { return !r.empty() }) {
+		nothing = " {}"
+	}
+	w.line(indent, "%s:%s", name, nothing)
 }
 
 // block writes the rules of a block.

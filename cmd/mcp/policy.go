@@ -19,7 +19,7 @@ func policyCommand() *cobra.Command {
 		Args:  arguments(),
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(validateCommand(), explainCommand(), initCommand())
+	cmd.AddCommand(validateCommand(), explainCommand(), initCommand(), suggestCommand())
 	return cmd
 }
 
