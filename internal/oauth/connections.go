@@ -3,6 +3,7 @@ package oauth
 import (
 	"errors"
 	"net/http"
+	"net/url"
 	"slices"
 
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/identity"
@@ -17,14 +18,11 @@ const (
 	personRevokes     = "revoke"
 	personRevokesAll  = "revoke-all"
 	personMakesAToken = "make"
+	personNarrows     = "narrow"
 )
 
-// notices are said after something was done; their keys stand in our own redirects, and whatever else stands there says nothing.
-var notices = map[string]string{
-	personRevokes:    "Access has ended.",
-	personRevokesAll: "All access has ended.",
-	personSignsOut:   "You are signed out.",
-}
+// fieldChange names, in the address of the page, the grant whose agent is to be left more or less.
+const fieldChange = "change"
 
 // serveConnections is a person's own page: what acts in their name (GET), and the end of it (POST).
 func (s *Server) serveConnections(w http.ResponseWriter, r *http.Request) {
@@ -42,16 +40,18 @@ func (s *Server) serveConnections(w http.ResponseWriter, r *http.Request) {
 	case r.Method == http.MethodPost:
 		s.changeConnections(w, r, sealer, sess)
 	case sess == nil:
-		s.showWelcome(w, notices[r.URL.Query().Get("done")])
+		s.showWelcome(w, s.takeNote(w, r, sealer))
+	case r.URL.Query().Has(fieldChange):
+		s.showChange(w, r, sess, r.URL.Query().Get(fieldChange), nil, "")
 	default:
-		s.showConnections(w, r, sess, pages.Connections{Notice: notices[r.URL.Query().Get("done")]})
+		s.showConnections(w, r, sess, pages.Connections{Notice: s.takeNote(w, r, sealer)})
 	}
 }
 
 // changeConnections takes what a form of the page says. That it is a form of ours, sent in this browser, is known by where the browser
 // says it comes from, by the session's cookie, which does not travel with a post from elsewhere, and by a token in the form.
 func (s *Server) changeConnections(w http.ResponseWriter, r *http.Request, sealer *seal.Sealer, sess *personSession) {
-	form, err := readForm(r, maxFormBytes)
+	form, err := readForm(r, maxChoiceBytes)
 	if err == nil && !s.sameSite(r) {
 		err = errors.New("oauth: the form was posted from another site")
 	}
@@ -85,6 +85,9 @@ func (s *Server) changeConnections(w http.ResponseWriter, r *http.Request, seale
 	case personMakesAToken:
 		s.makePersonal(w, r, sealer, sess, form)
 		return
+	case personNarrows:
+		s.narrow(w, r, sealer, sess, form)
+		return
 	default:
 		s.notOurForm(w, errors.New("oauth: the form says nothing that can be done"))
 		return
@@ -93,7 +96,8 @@ func (s *Server) changeConnections(w http.ResponseWriter, r *http.Request, seale
 		s.trouble(w, r, err)
 		return
 	}
-	s.seeOther(w, r, s.endpoint("connections")+"?done="+action)
+	s.leaveNote(w, sealer, action)
+	s.seeOther(w, r, s.endpoint("connections"))
 }
 
 // signInHere sends a person to sign in to their own page: at the provider of before, if they are signed in.
@@ -185,32 +189,41 @@ func (s *Server) showConnections(w http.ResponseWriter, r *http.Request, sess *p
 	}
 	page.Action, page.Now, page.Hidden = s.endpoint("connections"), s.now(), []pages.Field{{Name: "token", Value: sess.Token}}
 	page.Person, page.Email, page.Org, page.Impersonator = personName(p), p.Email, orgName(p), p.Impersonator
+	page.Servers, page.Contact = s.usable(p), s.cfg.Contact
 	if s.cfg.PersonalTokens {
 		if page.Tokens == nil {
 			page.Tokens = new(pages.Tokens)
 		}
-		s.describePersonal(page.Tokens, sess, grants)
+		s.describePersonal(r.Context(), page.Tokens, sess, grants)
 	}
 	for _, g := range grants {
 		if g.Personal {
 			continue
 		}
-		page.Agents = append(page.Agents, s.connection(g))
+		page.Agents = append(page.Agents, s.connection(p, g))
 	}
 	s.pages.Connections(w, s.signInTargets(), page)
 }
 
 // connection is a grant as its person is shown it.
-func (s *Server) connection(g personGrant) pages.Connection {
+func (s *Server) connection(p *identity.Person, g personGrant) pages.Connection {
 	c := pages.Connection{
 		ID: g.id, Client: pages.Client{Name: g.ClientName, Domain: g.Domain, Origin: g.Origin}, Server: g.Resource, Resource: g.Resource, Since: g.Created,
-		Used: g.LastUsed, Ends: g.Expires,
+		Used: g.LastUsed, Ends: g.Expires, Whence: g.Whence, Impersonator: g.imposter, May: pages.MayAll,
+	}
+	if n := g.Narrowing; n != nil {
+		if c.May, c.Tools = pages.MayTools, n.Tools; n.ReadOnly {
+			c.May = pages.MayRead
+		}
+	}
+	if p.Impersonator == "" {
+		c.Change = s.endpoint("connections") + "?" + fieldChange + "=" + url.QueryEscape(g.id)
 	}
 	if to, err := parseRedirect(g.Redirect); err == nil {
 		c.Client.RedirectHost, c.Client.Loopback, c.Client.CustomScheme = to.host(), to.kind == redirectLoopback, to.kind == redirectCustom
 	}
 	if i := slices.IndexFunc(s.cfg.Resources(), func(res Resource) bool { return canonical(res).URL == g.Resource }); i >= 0 {
-		c.Server = s.cfg.Resources()[i].Server
+		c.Server = s.serverLabel(s.cfg.Resources()[i])
 	}
 	return c
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -266,9 +265,6 @@ func TestTheOwnPageEscapesWhatClientsSay(t *testing.T) {
 	b := f.browser()
 	if v := b.signIn(); strings.Contains(v.Body, "<script") || strings.Contains(v.Body, "\u202e") || !strings.Contains(v.Body, "alert(1)") {
 		t.Errorf("the page is\n%s", v.Body)
-	}
-	if v := b.open(ownPage + "?done=" + url.QueryEscape("<script>alert(1)</script>")); regexp.MustCompile(`alert\(1\).*role="status"`).MatchString(v.Body) {
-		t.Error("the address decides what is said")
 	}
 }
 

@@ -36,6 +36,7 @@ func FuzzEndpoints(f *testing.F) {
 		{"/callback", "GET", "state=STATE&error=access_denied&error_description=<script>alert(1)</script>", "", "", ""},
 		{"/callback", "HEAD", "state=STATE&state=x&code=", "", "", "Cookie: __Host-mcp_tx_0123456789=y"},
 		{"/connections", "GET", "done=<b>", "", "", ""},
+		{"/connections", "GET", "change=<b>", "", "", ""},
 		{"/connections", "POST", "", "action=revoke&token=TOKEN&grant=GRANT", form, "Origin: " + testIssuer},
 		{"/connections", "POST", "", "action=make&token=TOKEN&name=<b>&resource=https://mcp.example.com/github&days=30", form, "Origin: " + testIssuer},
 		{"/connections", "POST", "", "action=make&token=TOKEN&name=%ff&resource=x&days=-9999999999999", form, "Origin: " + testIssuer},
@@ -89,7 +90,7 @@ func FuzzEndpoints(f *testing.F) {
 		}
 		w := httptest.NewRecorder()
 		fx.server.ServeHTTP(w, r)
-		if strings.Contains(w.Header().Get("Location"), "done=signout") || w.Code == http.StatusOK && strings.Contains(w.Body.String(), `value="signin"`) {
+		if strings.Contains(strings.Join(w.Header()["Set-Cookie"], "\n"), "__Host-mcp_session=; ") || w.Code == http.StatusOK && strings.Contains(w.Body.String(), `value="signin"`) {
 			person = nil
 		}
 		if w.Code == http.StatusServiceUnavailable && (path == "/signin" || path == "/callback") {

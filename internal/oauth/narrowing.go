@@ -224,7 +224,7 @@ func (s *Server) leave(ctx context.Context, p *identity.Person, clientID, resour
 		}
 		var rec consentRecord
 		if err := json.Unmarshal(old, &rec); err != nil {
-			return nil, time.Time{}, nil //nolint:nilerr // what can't be read is no answer: it goes
+			return nil, time.Time{}, nil // it is no answer: it goes
 		}
 		rec.Narrowing = n
 		next, err := json.Marshal(rec)
@@ -240,6 +240,8 @@ func (s *Server) leave(ctx context.Context, p *identity.Person, clientID, resour
 func inWords(n *policy.Narrowing) string {
 	const most = 20
 	switch {
+	case n == nil:
+		return "everything that the role allows"
 	case n.ReadOnly:
 		return "only tools that only read"
 	case len(n.Tools) > most:

@@ -123,7 +123,7 @@ func (s *Server) endUnused(ctx context.Context, list []listedGrant) (gone []stri
 		case err != nil:
 			return nil, err
 		default:
-			alive = append(alive, personGrant{e.ID, g})
+			alive = append(alive, personGrant{id: e.ID, grantRecord: g})
 		}
 	}
 	if len(alive) < maxPersonGrants {
@@ -147,6 +147,8 @@ func (s *Server) endUnused(ctx context.Context, list []listedGrant) (gone []stri
 type personGrant struct {
 	id string
 	*grantRecord
+	// imposter is who acted as the person when they gave it; "" if it was the person.
+	imposter string
 }
 
 // lastWanted is when the grant was last used, or made if it was not used yet, as a personal token may not be for weeks.
@@ -180,13 +182,14 @@ func (s *Server) grantsOf(ctx context.Context, p *identity.Person) ([]personGran
 			return nil, err
 		}
 		// Whatever the list says, nobody sees a grant that is not their own.
-		if owner, err := openPerson(sealer, e.ID, g); err != nil || subjectID(owner) != subjectID(p) {
+		owner, err := openPerson(sealer, e.ID, g)
+		if err != nil || subjectID(owner) != subjectID(p) {
 			continue
 		}
 		if used := s.cache.used(e.ID); used.After(g.LastUsed) {
 			g.LastUsed = used
 		}
-		all = append(all, personGrant{e.ID, g})
+		all = append(all, personGrant{e.ID, g, owner.Impersonator})
 	}
 	slices.SortStableFunc(all, func(a, b personGrant) int { return b.LastUsed.Compare(a.LastUsed) })
 	return all, nil

@@ -16,6 +16,7 @@ import (
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/identity"
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/pages"
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/seal"
+	"github.com/mcpgateway/caddy-mcp-gateway/policy"
 )
 
 // A personal access token is for an agent that can't open a browser: a grant of its own, that a person makes on their page, for one
@@ -28,6 +29,8 @@ const (
 	personalRandom    = 24
 	maxPersonalTokens = 20
 	maxPersonalName   = 60
+	// fieldTicking is in the form that lists the tools a token can be for.
+	fieldTicking = "ticking"
 )
 
 // newPersonalToken makes a token for a resource.
@@ -71,11 +74,11 @@ func (s *Server) admitPersonal(ctx context.Context, token string) (*cachedToken,
 }
 
 // describePersonal says which personal tokens somebody has, and what may be made.
-func (s *Server) describePersonal(page *pages.Tokens, sess *personSession, grants []personGrant) {
+func (s *Server) describePersonal(ctx context.Context, page *pages.Tokens, sess *personSession, grants []personGrant) {
 	page.Spent = sess.Spent
 	for _, g := range grants {
 		if g.Personal {
-			page.List = append(page.List, s.connection(g))
+			page.List = append(page.List, s.connection(sess.Login.Person, g))
 		}
 	}
 	page.Full = len(page.List) >= maxPersonalTokens
@@ -85,13 +88,13 @@ func (s *Server) describePersonal(page *pages.Tokens, sess *personSession, grant
 		return
 	}
 	all := s.cfg.Resources()
-	for i, res := range all {
-		choice := pages.Choice{Value: canonical(res).URL, Label: res.Server}
-		if slices.ContainsFunc(slices.Delete(slices.Clone(all), i, i+1), func(other Resource) bool { return other.Server == res.Server }) {
-			choice.Label += " (" + res.Mount + ")"
-		}
-		page.Servers = append(page.Servers, choice)
+	for _, res := range all {
+		page.Servers = append(page.Servers, pages.Choice{Value: canonical(res).URL, Label: s.serverLabel(res)})
 	}
+	if page.Full || page.Spent {
+		return
+	}
+	page.Reads = slices.ContainsFunc(s.choices(ctx, sess.Login.Person, all, make([]*policy.Narrowing, len(all))), (*choice).mayRead)
 	page.Days = s.personalDays()
 }
 
@@ -124,7 +127,16 @@ func (s *Server) makePersonal(w http.ResponseWriter, r *http.Request, sealer *se
 		s.showConnections(w, r, sess, pages.Connections{Problem: fmt.Sprintf("A token needs a name of at most %d characters.", maxPersonalName)})
 		return
 	}
-	token, err := s.keepPersonal(r.Context(), sealer, sess, name, res, time.Duration(days)*24*time.Hour)
+	choice := s.choices(r.Context(), p, []Resource{res}, []*policy.Narrowing{nil})[0]
+	left, err := choice.take(form, "")
+	if again := chooseAgain(err); again != "" {
+		if form.get(fieldTicking) == "" && form.get(pages.FieldMay) == pages.MayTools {
+			again = "" // the list of tools was not there yet
+		}
+		s.showTicking(w, sess, choice, form, res, again)
+		return
+	}
+	token, err := s.keepPersonal(r.Context(), sealer, sess, name, res, time.Duration(days)*24*time.Hour, left)
 	switch {
 	case errors.Is(err, errNoSession):
 		sess.Spent = true
@@ -139,9 +151,26 @@ func (s *Server) makePersonal(w http.ResponseWriter, r *http.Request, sealer *se
 	}
 }
 
+// showTicking asks which tools a token is for, before it is made; problem says what was wrong with the answer.
+func (s *Server) showTicking(w http.ResponseWriter, sess *personSession, c *choice, form params, res Resource, problem string) {
+	abilities, nothing := s.abilities(sess.Login.Person, res)
+	page := pages.Change{
+		Action: s.endpoint("connections"), Back: s.endpoint("connections"), Token: strings.TrimSpace(form.get("name")), Server: s.serverLabel(res),
+		Abilities: abilities, Problem: problem, Does: personMakesAToken, Label: "Make the token",
+		Hidden: []pages.Field{
+			{Name: "token", Value: sess.Token}, {Name: "name", Value: form.get("name")}, {Name: "resource", Value: res.URL}, {Name: "days", Value: form.get("days")},
+			{Name: fieldTicking, Value: "1"},
+		},
+	}
+	if !nothing {
+		page.Choosing = c.page("")
+	}
+	s.pages.Change(w, page)
+}
+
 // keepPersonal makes the grant of a token. The session at the identity provider goes with it: so the token's roles stay those of now, and
 // it ends when that session does. The errors are errFull, errNoSession if the session has gone to another token, and the store's.
-func (s *Server) keepPersonal(ctx context.Context, sealer *seal.Sealer, sess *personSession, name string, res Resource, ttl time.Duration) (string, error) {
+func (s *Server) keepPersonal(ctx context.Context, sealer *seal.Sealer, sess *personSession, name string, res Resource, ttl time.Duration, left *policy.Narrowing) (string, error) {
 	grants, err := s.grantsOf(ctx, sess.Login.Person)
 	if err != nil {
 		return "", err
@@ -164,7 +193,7 @@ func (s *Server) keepPersonal(ctx context.Context, sealer *seal.Sealer, sess *pe
 	id := personalID(token)
 	g := &grantRecord{
 		Client: id, ClientName: name, Personal: true, Resource: res.URL, Scope: scopeMCP, Created: s.now().UTC(), Expires: expires, Listed: expires,
-		Provider: l.Person.Provider, Read: l.At,
+		Provider: l.Person.Provider, Read: l.At, Narrowing: left, Whence: l.Whence,
 	}
 	if g.Person, err = sealPerson(sealer, id, l.Person); err != nil {
 		return "", err
@@ -179,7 +208,7 @@ func (s *Server) keepPersonal(ctx context.Context, sealer *seal.Sealer, sess *pe
 		return "", errors.Join(err, s.Revoke(ctx, id))
 	}
 	s.record((&event{
-		name: "personal_token", decision: decisionAllow, reason: "Made, until " + expires.Format(time.DateOnly) + ".", clientID: id, clientName: name, grantID: id, resource: res.URL,
+		name: "personal_token", decision: decisionAllow, reason: "Made, until " + expires.Format(time.DateOnly) + ": " + inWords(left) + ".", clientID: id, clientName: name, grantID: id, resource: res.URL,
 	}).of(l.Person))
 	return token, nil
 }

@@ -208,27 +208,33 @@ func TestAnImpersonatorMakesNoToken(t *testing.T) {
 	f := newFixture(t, withPersonalTokens)
 	b := f.browser()
 	v := b.signIn()
-	id := f.sessionID(b)
-	sealer, err := f.server.cfg.Sealer(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := f.store.Update(t.Context(), kindSession, id, func(old []byte) ([]byte, time.Time, error) {
-		sess, err := unsealSession(sealer, id, old)
-		if err != nil {
-			return nil, time.Time{}, err
-		}
-		sess.Login.Person.Impersonator = "staff@example.com"
-		next, err := sealSession(sealer, id, sess)
-		return next, f.clock.now().Add(time.Minute), err
-	}); err != nil {
-		t.Fatal(err)
-	}
+	f.actAs(b, "staff@example.com")
 	if got := b.open(ownPage); !strings.Contains(got.Body, "staff@example.com") || strings.Contains(got.Body, "Make a token") {
 		t.Errorf("the page is\n%s", got.Body)
 	}
 	if got := b.act(v, "make", "name", "x", "resource", testResource, "days", "7"); got.Status != http.StatusBadRequest {
 		t.Errorf("got %d", got.Status)
+	}
+}
+
+// actAs makes it somebody else who is signed in as the person in a browser.
+func (f *fixture) actAs(b *browser, impersonator string) {
+	f.t.Helper()
+	id := f.sessionID(b)
+	sealer, err := f.server.cfg.Sealer(f.t.Context())
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	if err := f.store.Update(f.t.Context(), kindSession, id, func(old []byte) ([]byte, time.Time, error) {
+		sess, err := unsealSession(sealer, id, old)
+		if err != nil {
+			return nil, time.Time{}, err
+		}
+		sess.Login.Person.Impersonator = impersonator
+		next, err := sealSession(sealer, id, sess)
+		return next, f.clock.now().Add(time.Minute), err
+	}); err != nil {
+		f.t.Fatal(err)
 	}
 }
 

@@ -27,11 +27,14 @@ func (s *Server) revokeToken(r *http.Request) (*issue, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := s.authenticateClient(r, form)
-	if err != nil {
-		return nil, err
+	is := &issue{}
+	// A personal token is its own client, which has nothing but the token to prove itself with (RFC 7009 section 2.1: a public client).
+	// So whoever has found one somewhere can end it.
+	if personal := isPersonal(form.get("token")); !personal || namesClient(r, form) {
+		if is.client, err = s.authenticateClient(r, form); err != nil {
+			return nil, err
+		}
 	}
-	is := &issue{client: c}
 	if name := form.repeated("token", "token_type_hint"); name != "" {
 		return is, refuse(codeInvalidRequest, "The parameter "+name+" is there more than once.")
 	}
@@ -39,7 +42,7 @@ func (s *Server) revokeToken(r *http.Request) (*issue, error) {
 	if token == "" {
 		return is, refuse(codeInvalidRequest, "The token is missing.")
 	}
-	if is.grantID, err = s.grantOf(r.Context(), c, token); err != nil {
+	if is.grantID, err = s.grantOf(r.Context(), is.client, token); err != nil {
 		return is, err
 	}
 	if is.grantID == "" {
@@ -55,8 +58,25 @@ func (s *Server) revokeToken(r *http.Request) (*issue, error) {
 	return is, nil
 }
 
-// grantOf finds the grant that a client's token belongs to; "" if there is none.
+// namesClient reports whether a request says of which client it is.
+func namesClient(r *http.Request, form params) bool {
+	basic, _, err := basicCredentials(r)
+	return basic || err != nil || form.get("client_id") != "" || form.get("client_assertion") != ""
+}
+
+// grantOf finds the grant that a client's token, or a personal one, belongs to; "" if there is none.
 func (s *Server) grantOf(ctx context.Context, c *client, token string) (string, error) {
+	if isPersonal(token) {
+		t, err := s.admitPersonal(ctx, token)
+		switch {
+		case errors.Is(err, ErrInvalidToken):
+			return "", nil
+		case err != nil:
+			return "", unavailable(err)
+		default:
+			return t.grantID, nil
+		}
+	}
 	sealer, err := s.cfg.Sealer(ctx)
 	if err != nil {
 		return "", unavailable(err)

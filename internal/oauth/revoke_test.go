@@ -102,3 +102,48 @@ func TestGrantsOfAnOperator(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// A personal token is ended by whoever holds it, with no client or any; a client that does not prove itself is refused all the same.
+func TestWhoHoldsAPersonalTokenEndsIt(t *testing.T) {
+	for name, tc := range map[string]struct {
+		form   url.Values
+		status int
+		ends   bool
+	}{
+		"nobody":             {url.Values{}, 200, true},
+		"any client":         {url.Values{"client_id": {"desktop"}}, 200, true},
+		"a client's secret":  {url.Values{"client_id": {"portal"}, "client_secret": {"port:al secret+%"}}, 200, true},
+		"a wrong secret":     {url.Values{"client_id": {"portal"}, "client_secret": {"x"}}, 401, false},
+		"a client not there": {url.Values{"client_id": {"nobody"}}, 401, false},
+		"the token twice":    {url.Values{"token": {"mcpgw_pat_x"}}, 400, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, withPersonalTokens)
+			token, _, _ := f.makeToken()
+			if _, err := f.call(token, testResource); err != nil {
+				t.Fatal(err)
+			}
+			tc.form["token"] = append(tc.form["token"], token)
+			if res := f.post("/revoke", tc.form); res.StatusCode != tc.status {
+				t.Fatalf("answered %s", res.Status)
+			}
+			if _, err := f.call(token, testResource); (err != nil) != tc.ends {
+				t.Errorf("after it: %v", err)
+			}
+		})
+	}
+	f := newFixture(t, withPersonalTokens)
+	for _, token := range []string{"mcpgw_pat_", "mcpgw_pat_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" + "00000000"} {
+		if res := f.post("/revoke", url.Values{"token": {token}}); res.StatusCode != http.StatusOK {
+			t.Errorf("made up: %s", res.Status)
+		}
+	}
+	f.server.cfg.Store = brokenStore{}
+	sealer, err := f.server.cfg.Sealer(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res := f.post("/revoke", url.Values{"token": {newPersonalToken(sealer, testResource, f.clock.now())}}); res.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("while the store is down: %s", res.Status)
+	}
+}

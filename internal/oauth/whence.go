@@ -24,7 +24,7 @@ func whence(r *http.Request) string {
 	text := familiar(agent, browsers)
 	if system := familiar(agent, systems); system != "" {
 		if text == "" {
-			text = "A browser"
+			text = "a browser"
 		}
 		text += " on " + system
 	}
@@ -33,7 +33,7 @@ func whence(r *http.Request) string {
 	case network == "":
 		return text
 	case text == "":
-		return "From " + network
+		return "an unknown browser, from " + network
 	default:
 		return text + ", from " + network
 	}

@@ -13,8 +13,8 @@ func TestWhence(t *testing.T) {
 		{"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Safari/605.1.15", "127.0.0.1:1", "Safari on a Mac"},
 		{"Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) CriOS/140.0 Mobile/15E148 Safari/604.1", "[::1]:1", "Chrome on an iPhone"},
 		{"Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Mobile Safari/537.36", "[::ffff:203.0.113.9]:1", "Chrome on Android, from 203.0.113.x"},
-		{"<script>alert(1)</script> Linux", "", "A browser on Linux"},
-		{"curl/8", "198.51.100.1:1", "From 198.51.100.x"},
+		{"<script>alert(1)</script> Linux", "", "a browser on Linux"},
+		{"curl/8", "198.51.100.1:1", "an unknown browser, from 198.51.100.x"},
 		{"", "nonsense", ""},
 	} {
 		r := httptest.NewRequest("GET", "/", nil)

@@ -122,7 +122,7 @@ type Link struct{ URL, To string }
 
 // Pages draws pages. It is safe for concurrent use.
 type Pages struct {
-	ask, signIn, grant, message, welcome, connections *template.Template
+	ask, signIn, grant, message, welcome, connections, change *template.Template
 
 	style     template.CSS
 	styleHash string
@@ -173,9 +173,8 @@ func (p *Pages) Grant(w http.ResponseWriter, formTargets []string, g Grant) {
 	for _, other := range g.Others {
 		abilities, starred := viewAbilities(other.Abilities)
 		v.Others = append(v.Others, otherView{
-			Value: other.Value, Server: line(other.Server), Abilities: abilities, Choosing: viewChoosing(other.Choosing, "How much of this may it use?"),
+			Value: other.Value, Server: line(other.Server), Abilities: abilities, Starred: starred, Choosing: viewChoosing(other.Choosing, "How much of this may it use?"),
 		})
-		v.Starred = v.Starred || starred
 	}
 	v.Place = v.Server
 	v.Title = "Let " + v.Client.phrase() + " act for you on " + v.Server + "?"

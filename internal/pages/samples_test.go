@@ -84,6 +84,16 @@ func many20() (tools []Tool) {
 	return tools
 }
 
+var usable = []Server{
+	{Name: "github", URL: "https://mcp.example.com/github", Abilities: []Ability{{Title: "Use these tools", Items: many(12), Except: []string{"get_secret"}}}},
+	{Name: "docs (/docs)", URL: "https://mcp.example.com/docs", Abilities: []Ability{{Title: "Use every tool"}, {Title: "Read these resources", Items: []string{"docs://**"}}}},
+}
+
+func change(c Change) func(*Pages, http.ResponseWriter) {
+	c.Action, c.Back, c.Hidden, c.Server = "/connections", "/connections", []Field{{"token", "t0ken"}, {"grant", "g1"}}, "github"
+	return func(p *Pages, w http.ResponseWriter) { p.Change(w, c) }
+}
+
 func many(n int) (list []string) {
 	for i := range n {
 		list = append(list, fmt.Sprintf("tool_number_%d", i))
@@ -163,6 +173,21 @@ var samples = []sample{
 	{"signin-own", func(p *Pages, w http.ResponseWriter) { p.SignIn(w, nil, SignIn{Action: "/signin", Hidden: hidden}) }},
 	{"welcome", welcome(Welcome{})},
 	{"welcome-again", welcome(Welcome{Notice: "You are signed out.", Providers: []Choice{{"workos", "WorkOS"}, {"local", "user name and password"}}})},
+	{"connections-narrowed", connections(Connections{
+		Person: "Alice Jones", Email: "alice@example.com", Servers: usable, Agents: []Connection{
+			{ID: "g1", Client: proved, Server: "github", Since: today, Used: today, May: MayTools, Tools: many(11), Change: "/connections?change=g1", Whence: "Firefox on Linux, from 203.0.113.x"},
+			{ID: "g2", Client: program, Server: "github", Since: today, Used: today, May: MayRead, Change: "/connections?change=g2"},
+			{ID: "g3", Client: web, Server: "github", Since: today, Used: today, May: MayTools, Tools: []string{}, Impersonator: "staff@example.com"},
+		}, Tokens: &Tokens{List: []Connection{
+			{ID: "pat-1", Client: Client{Name: "nightly job"}, Server: "github", Since: today, Ends: today, May: MayTools, Tools: []string{"list"}, Change: "/connections?change=pat-1", Whence: "Safari on a Mac"},
+		}, Servers: []Choice{{"https://mcp.example.com/github", "github"}}, Days: []int{1}, Reads: true},
+	})},
+	{"change", change(Change{
+		Client: proved, Abilities: usable[0].Abilities, Choosing: &Choosing{Now: MayTools, Reads: true, Tools: tickable}, Does: "narrow", Label: "Save",
+	})},
+	{"change-again", change(Change{Client: program, Abilities: usable[1].Abilities, Choosing: &Choosing{Now: MayAll, Tools: tickable}, Problem: "Choose again.", Does: "narrow", Label: "Save"})},
+	{"change-token", change(Change{Token: "nightly <b>job</b>", Abilities: usable[1].Abilities, Choosing: &Choosing{Now: MayTools, Tools: tickable}, Does: "make", Label: "Make the token"})},
+	{"change-nothing", change(Change{Client: web})},
 	{"connections-none", connections(Connections{Person: "bob"})},
 	{"connections", connections(Connections{
 		Person: "Alice Jones", Email: "alice@example.com", Org: "Acme Corporation", Agents: agents, Notice: "Access has ended.",

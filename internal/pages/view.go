@@ -40,6 +40,7 @@ type grantView struct {
 type otherView struct {
 	Value, Server string
 	Abilities     []abilityView
+	Starred       bool
 	Choosing      *choosingView
 }
 
