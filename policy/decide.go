@@ -27,6 +27,11 @@ func (v *View) Judge(k Kind, name string, f *Facts) Decision {
 	if r := d.deny.first(name); r != nil {
 		return Decision{Rule: r.title}
 	}
+	if v.narrow != nil && k == Tool {
+		if why := v.narrow.denies(name, f); why != "" {
+			return Decision{Rule: why}
+		}
+	}
 	if d.allowIf != nil || d.denyIf.written != nil || d.askIf.written != nil {
 		return v.weigh(k, name, f)
 	}

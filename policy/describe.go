@@ -11,6 +11,12 @@ type Ability struct {
 	Kind    Kind
 	Allowed []string // names, URIs and globs, sorted; never empty
 	Denied  []string // those that are excepted, sorted
+
+	// Asked are those of which each use has to be approved by a person, sorted.
+	Asked []string
+
+	// ReadOnly leaves of them the tools that only read.
+	ReadOnly bool
 }
 
 // All reports whether everything of the kind is allowed, but for what is denied.
@@ -28,6 +34,12 @@ func (a Ability) String() string {
 	}
 	if len(a.Denied) > 0 {
 		what += but + enumerate(a.Denied, "or")
+	}
+	if a.ReadOnly {
+		what += ", as far as they only read"
+	}
+	if len(a.Asked) > 0 {
+		what += "; each use of " + enumerate(a.Asked, "or") + " has to be approved"
 	}
 	return what
 }
@@ -48,18 +60,14 @@ func enumerate(items []string, conjunction string) string {
 	return strings.Join(items[:last], ", ") + " " + conjunction + " " + items[last]
 }
 
-// Describe returns the abilities of the view in the order of kinds, without the kinds of which nothing is allowed. What is
+// Describe returns the abilities of the view in the order of kinds, without the kinds of which nothing is allowed. What only
+// some calls are allowed, or denied, is told as if all were allowed. What is
 // allowed by one rule and wholly denied by another is left out, as are denials that take nothing away.
 func (v *View) Describe() []Ability {
 	var abilities []Ability
 	for k := range kinds {
 		d := &v.kinds[k]
-		var allowed []*pattern
-		for _, p := range d.allowed {
-			if !d.takesAll(p) {
-				allowed = append(allowed, p)
-			}
-		}
+		allowed := v.grants(k)
 		if len(allowed) == 0 {
 			continue
 		}
@@ -68,9 +76,11 @@ func (v *View) Describe() []Ability {
 			a.Allowed = a.Allowed[i : i+1]
 		}
 		remaining := newIndex(allowed, written, false)
-		a.Denied = texts(slices.DeleteFunc(slices.Clone(d.denied), func(p *pattern) bool {
-			return !takesSome(p, allowed, remaining)
-		}))
+		matters := func(p *pattern) bool { return takesSome(p, allowed, remaining) }
+		denied, _ := split(d.denied, matters)
+		asked, _ := split(d.asked, matters)
+		a.Denied, a.Asked = texts(denied), texts(asked)
+		a.ReadOnly = v.narrow != nil && v.narrow.readOnly && k == Tool
 		abilities = append(abilities, a)
 	}
 	return abilities
@@ -78,13 +88,29 @@ func (v *View) Describe() []Ability {
 
 // Empty reports whether the view allows nothing at all: there are no allow rules, or each is undone by a deny rule.
 func (v *View) Empty() bool {
-	for k := range v.kinds {
-		d := &v.kinds[k]
-		if slices.ContainsFunc(d.allowed, func(p *pattern) bool { return !d.takesAll(p) }) {
+	for k := range kinds {
+		if len(v.grants(k)) > 0 {
 			return false
 		}
 	}
 	return true
+}
+
+// grants returns the patterns of allow rules that no deny rule undoes; where a person has chosen tools, what that leaves.
+func (v *View) grants(k Kind) []*pattern {
+	d := &v.kinds[k]
+	if k == Tool && v.narrow != nil && v.narrow.tools != nil {
+		var left []*pattern
+		for _, name := range v.narrow.tools {
+			any := func(*rule) bool { return true }
+			if nameTrap(k, name) == "" && strings.IndexByte(name, '*') < 0 && d.deny.first(name) == nil && (d.allow.each(name, any) || d.allowIf.each(name, any)) {
+				left = append(left, newPattern(k, name, new(rule)))
+			}
+		}
+		return left
+	}
+	left, _ := split(d.allowed, func(p *pattern) bool { return !d.takesAll(p) })
+	return left
 }
 
 // manySlashes stands in for ** in a pattern that is itself matched: more slashes than the stars of a deny rule stand for.

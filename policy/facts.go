@@ -8,16 +8,6 @@ type Client struct {
 	Name string // what the client calls itself: anybody can call themselves anything
 }
 
-// Narrowing is what a person left an agent of what they may use themselves. It takes away and never adds: a rule that it
-// leaves means what it means without it. It must not be changed once it is in use.
-type Narrowing struct {
-	// ReadOnly leaves of the tools those that a trusted server says only read (Annotations.ReadOnly).
-	ReadOnly bool `json:"read_only,omitempty"`
-
-	// Tools leaves the tools of exactly these names, and none if it is empty; nil leaves all.
-	Tools []string `json:"tools,omitzero"`
-}
-
 // Facts are what rules with conditions are judged by, besides what a View is made of. They may be used for many names, with
 // Tool and Args set anew, but for one Subject only, and not by more than one goroutine at a time.
 type Facts struct {

@@ -21,6 +21,18 @@ func (d *verdicts) sights() (s Sight) {
 	return s
 }
 
+// sight digests what is left of a view's tools.
+func (n *narrowing) sight(v *View) (s Sight) {
+	of := v.kinds[Tool].sight
+	if of == s || n.tools != nil && len(n.tools) == 0 {
+		return s
+	}
+	left := &Narrowing{ReadOnly: n.readOnly, Tools: n.tools}
+	sum := sha256.Sum256(left.appendTo(of[:]))
+	copy(s[:], sum[:])
+	return s
+}
+
 // meanings returns the texts of patterns, with the conditions that they are under.
 func meanings(patterns []*pattern) []string {
 	list := make([]string, 0, len(patterns))

@@ -14,11 +14,12 @@ const (
 	maxViewPatterns = 1 << 20
 )
 
-// View is what applies to subjects of equal rights at one server. It is immutable and safe for concurrent use. The zero
+// View is what applies to agents of subjects of equal rights at one server. It is immutable and safe for concurrent use. The zero
 // View denies everything.
 type View struct {
 	id       string
 	server   string
+	narrow   *narrowing // nil if all is left to the agent
 	patterns int
 	kinds    [kinds]verdicts
 }
@@ -52,7 +53,7 @@ type viewMemo struct {
 }
 
 // View returns what applies to s at the server; it never returns nil. Two subjects whose roles, permissions and
-// organization make no difference to the policy get the same View. Views are kept, so that asking again takes no lock and
+// organization make no difference to the policy, and who left their agents the same, get the same View. Views are kept, so that asking again takes no lock and
 // does not allocate.
 func (p *Policy) View(s *Subject, server string) *View {
 	if s == nil || len(p.blocks) == 0 {
@@ -61,14 +62,24 @@ func (p *Policy) View(s *Subject, server string) *View {
 	var numbersBuf [64]int
 	var keyBuf [512]byte
 	numbers := p.rights(numbersBuf[:0], s)
-	org := p.orgs[s.Org]
-	key := appendRights(keyBuf[:0], numbers, org, server)
+	var left *Narrowing
+	if !s.Narrowing.all() {
+		left = s.Narrowing
+	}
+	key := appendRights(keyBuf[:0], numbers, p.orgs[s.Org], left, server)
 	if memo := p.views.Load(); memo != nil {
 		if v, ok := memo.views[string(key)]; ok {
 			return v
 		}
 	}
-	return p.remember(string(key), slices.Clone(numbers), s.Org, server)
+	if left != nil {
+		whole := *s
+		whole.Narrowing = nil
+		base := p.View(&whole, server)
+		return p.remember(string(key), func() *View { return base.narrowed(left) })
+	}
+	numbers = slices.Clone(numbers)
+	return p.remember(string(key), func() *View { return p.build(numbers, s.Org, server) })
 }
 
 // rights appends the numbers of the blocks that apply to s by themselves, sorted and each once.
@@ -91,7 +102,12 @@ func (p *Policy) rights(numbers []int, s *Subject) []int {
 }
 
 // appendRights appends what a view depends on, besides the policy.
-func appendRights(key []byte, numbers []int, org int, server string) []byte {
+func appendRights(key []byte, numbers []int, org int, left *Narrowing, server string) []byte {
+	if left != nil {
+		key = left.appendTo(append(key, 1))
+	} else {
+		key = append(key, 0)
+	}
 	key = binary.BigEndian.AppendUint32(key, uint32(org))
 	key = binary.BigEndian.AppendUint32(key, uint32(len(numbers)))
 	for _, n := range numbers {
@@ -101,7 +117,7 @@ func appendRights(key []byte, numbers []int, org int, server string) []byte {
 }
 
 // remember builds and keeps the view for a key, unless another goroutine just has.
-func (p *Policy) remember(key string, numbers []int, org, server string) *View {
+func (p *Policy) remember(key string, build func() *View) *View {
 	p.viewing.Lock()
 	defer p.viewing.Unlock()
 	memo := p.views.Load()
@@ -111,7 +127,7 @@ func (p *Policy) remember(key string, numbers []int, org, server string) *View {
 	if v, ok := memo.views[key]; ok {
 		return v
 	}
-	v := p.build(numbers, org, server)
+	v := build()
 	id := sha256.Sum256(append(p.digest[:len(p.digest):len(p.digest)], key...))
 	v.id = hex.EncodeToString(id[:16])
 	next := &viewMemo{views: make(map[string]*View), patterns: v.patterns}
