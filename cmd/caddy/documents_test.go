@@ -77,8 +77,17 @@ func TestClientsThatAreDocuments(t *testing.T) {
 				grant client_credentials
 				role member
 			}
+			static bot {
+				secret {env.BOT_SECRET}
+				grant client_credentials
+				role member
+			}
+			static portal {
+				secret {env.BOT_SECRET}
+				redirect_uri ` + redirect + `
+			}
 		}`,
-		Env: []string{"SSL_CERT_FILE=" + site.RootsFile, "SIGNER_KEY=" + string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))},
+		Env: []string{"SSL_CERT_FILE=" + site.RootsFile, "SIGNER_KEY=" + string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})), "BOT_SECRET=se:cret %+/"},
 	})
 	mine, members := []string{"echo", "get-sum", "get-tiny-image"}, []string{"echo"}
 
@@ -108,6 +117,8 @@ func TestClientsThatAreDocuments(t *testing.T) {
 			"a document":         {Document: site.Origin + "/client.json"},
 			"a document and key": {Document: site.Origin + "/signing.json", Key: secret},
 			"a machine":          {Machine: "signer", Issuer: g.origin, Key: secret},
+			"a machine's secret": {Machine: "bot", Issuer: g.origin, Secret: "se:cret %+/"},
+			"set up before":      {Client: "portal", Issuer: g.origin, Secret: "se:cret %+/"},
 		} {
 			t.Run("TypeScript "+sdk+", "+name, func(t *testing.T) {
 				in.SDK, in.URL, in.Redirect = sdk, g.origin+"/mcp", redirect
@@ -123,7 +134,7 @@ func TestClientsThatAreDocuments(t *testing.T) {
 				if in.Machine != "" {
 					want = members
 				}
-				if got.Failed != "" || !slices.Equal(got.Tools, want) || got.Client != in.Document {
+				if got.Failed != "" || !slices.Equal(got.Tools, want) || got.Client != in.Document+in.Client {
 					t.Errorf("got %+v", got)
 				}
 			})

@@ -121,7 +121,13 @@ func (b *browser) answer(v *view, path string, more ...string) *view {
 // login goes from page 1 to where the client gets its answer, as alice, with everything allowed.
 func (b *browser) login(q url.Values) *view {
 	b.f.t.Helper()
-	v := b.authorize(q)
+	return b.loginAt(testIssuer+"/authorize", q)
+}
+
+// loginAt is login at another address.
+func (b *browser) loginAt(endpoint string, q url.Values) *view {
+	b.f.t.Helper()
+	v := b.open(endpoint + "?" + q.Encode())
 	v = b.answer(v, "/consent", "decision", "allow", "provider", "local")
 	v = b.answer(v, "/signin", "username", "alice", "password", "secret")
 	if v.Away == nil {

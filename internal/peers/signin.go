@@ -28,9 +28,12 @@ type SignIn struct {
 	// Call names a tool that is called again and again until the client has refreshed its token. Optional.
 	Call      string         `json:"call,omitempty"`
 	Arguments map[string]any `json:"arguments,omitempty"`
-	// Machine is the client id of a client that acts for itself instead, at an authorization server called Issuer.
+	// Machine is the client id of a client that acts for itself instead, and Client that of a person's client that an operator has set up,
+	// at an authorization server called Issuer. Secret is the client's, if it has one.
 	Machine string `json:"machine,omitempty"`
+	Client  string `json:"client,omitempty"`
 	Issuer  string `json:"issuer,omitempty"`
+	Secret  string `json:"secret,omitempty"`
 	// Key is the private key that the client proves itself with, as a JWK with its alg. Optional for a person's client.
 	Key json.RawMessage `json:"key,omitempty"`
 }

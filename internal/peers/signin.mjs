@@ -11,11 +11,12 @@ const load = createRequire(task.modules + "/");
 const v2 = task.sdk === "v2" ? load("@modelcontextprotocol/client") : undefined;
 const { Client } = v2 ?? load("@modelcontextprotocol/sdk/client/index.js");
 const { StreamableHTTPClientTransport } = v2 ?? load("@modelcontextprotocol/sdk/client/streamableHttp.js");
-const { createPrivateKeyJwtAuth, PrivateKeyJwtProvider } = v2 ?? load("@modelcontextprotocol/sdk/client/auth-extensions.js");
+const { createPrivateKeyJwtAuth, PrivateKeyJwtProvider, ClientCredentialsProvider } = v2 ?? load("@modelcontextprotocol/sdk/client/auth-extensions.js");
 
 // What a program that people use has to remember of its login.
 function person() {
   const kept = {};
+  if (task.client) kept.client = { client_id: task.client, client_secret: task.secret, issuer: task.issuer };
   const opened = [];
   const provider = {
     redirectUrl: task.redirect,
@@ -42,7 +43,10 @@ function person() {
 
 // A client that acts for itself.
 const machine = () => ({
-  provider: new PrivateKeyJwtProvider({ clientId: task.machine, privateKey: task.key, algorithm: task.key.alg, expectedIssuer: task.issuer }), kept: {}, opened: [],
+  provider: task.key
+    ? new PrivateKeyJwtProvider({ clientId: task.machine, privateKey: task.key, algorithm: task.key.alg, expectedIssuer: task.issuer })
+    : new ClientCredentialsProvider({ clientId: task.machine, clientSecret: task.secret, expectedIssuer: task.issuer }),
+  kept: {}, opened: [],
 });
 
 const who = task.machine ? machine() : person();
