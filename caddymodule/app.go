@@ -85,26 +85,27 @@ type App struct {
 	// Default: http://localhost:* and http://127.0.0.1:*.
 	Origins []string `json:"origins,omitempty"`
 
-	// Where decisions are recorded. Default: log, which is the logger mcp_gateway.audit.
+	// Where decisions are recorded besides the logger mcp_gateway.audit, which gets all of them.
 	AuditRaw []json.RawMessage `json:"audit,omitempty" caddy:"namespace=mcp_gateway.audit inline_key=module"`
 
-	logger     *zap.Logger
-	now        func() time.Time
-	issuer     origin
-	drained    []*caddyhttp.Server // those that end the streams when they shut down
-	origins    originList
-	policy     *policySource
-	mentions   []mention // what of this config names roles and permissions
-	auditor    audit.Sink
-	providers  []identity.Provider
-	oauth      *oauth.Server
-	oauthNames []string // the paths it has or keeps free, folded
-	sites      *survey
-	handlers   map[string]*Handler // of the mounts, by the server's name
-	streams    *streams
-	seq        uint64   // later configs have higher ones
-	shared     *runtime // nil until provisioned
-	key        string   // of shared
+	logger       *zap.Logger
+	now          func() time.Time
+	issuer       origin
+	drained      []*caddyhttp.Server // those that end the streams when they shut down
+	origins      originList
+	policy       *policySource
+	mentions     []mention // what of this config names roles and permissions
+	auditor      audit.Sink
+	auditKeepers []auditKeeper
+	providers    []identity.Provider
+	oauth        *oauth.Server
+	oauthNames   []string // the paths it has or keeps free, folded
+	sites        *survey
+	handlers     map[string]*Handler // of the mounts, by the server's name
+	streams      *streams
+	seq          uint64   // later configs have higher ones
+	shared       *runtime // nil until provisioned
+	key          string   // of shared
 
 	documentsKey string // of the documents' cache; "" if there is none
 

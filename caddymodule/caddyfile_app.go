@@ -162,7 +162,7 @@ func (r *appReader) store(d *caddyfile.Dispenser) error {
 
 // audit reads one place for audit records.
 func (r *appReader) audit(d *caddyfile.Dispenser) error {
-	module, name, err := guest(d, "mcp_gateway.audit", []string{"log"}, "workos")
+	module, name, err := guest(d, "mcp_gateway.audit", []string{"log", "workos"})
 	if err == nil {
 		r.app.AuditRaw = append(r.app.AuditRaw, caddyconfig.JSONModuleObject(module, "module", name, nil))
 	}

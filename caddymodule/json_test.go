@@ -39,7 +39,7 @@ func TestBadJSONIsRefusedToo(t *testing.T) {
 		{app + "clients", `{"static":[{"id":"x","secret":"s","introspect":["githab"]}]}`, "client x: introspect: there is no server githab"},
 		{app + "store", `{"module":"redis"}`, "mcp_gateway.stores.redis"},
 		{app + "store", `{"module":"caddy","prefix":"../x"}`, "folder within the storage"},
-		{app + "audit", `[{"module":"workos"}]`, "mcp_gateway.audit.workos"},
+		{app + "audit", `[{"module":"workos"}]`, "audit workos needs api_key"},
 		{app + "issuer", `"https://mcp.example.com:0"`, "port is 1 to 65535"},
 		{app + "clients", `{"static":[{"id":"x","public":true,"redirect_uris":["javascript:alert(1)"]}]}`, "client x: redirect_uri javascript:alert(1)"},
 		{app + "default_resource", `"https://mcp.example.com/other"`, "none of the mounts"},

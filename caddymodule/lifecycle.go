@@ -75,7 +75,7 @@ func (app *App) Start() error {
 	return nil
 }
 
-// background sweeps the store, listens to what identity providers say, and ends the streams of people whose grants have ended, until ctx
+// background sweeps the store, listens to what identity providers say, hands on audit records, and ends the streams of people whose grants have ended, until ctx
 // ends.
 func (app *App) background(ctx context.Context) {
 	// Nodes that share a store and were started together don't all sweep at once.
@@ -84,8 +84,8 @@ func (app *App) background(ctx context.Context) {
 	recheck := time.NewTicker(recheckInterval)
 	defer recheck.Stop()
 	heard := make(chan struct{}, 1)
-	var listening sync.WaitGroup
-	listening.Go(func() {
+	var beside sync.WaitGroup
+	beside.Go(func() {
 		app.oauth.Listen(ctx, func() {
 			select {
 			case heard <- struct{}{}:
@@ -93,7 +93,10 @@ func (app *App) background(ctx context.Context) {
 			}
 		})
 	})
-	defer listening.Wait()
+	for _, keeper := range app.auditKeepers {
+		beside.Go(func() { keeper.Run(ctx) })
+	}
+	defer beside.Wait()
 	for {
 		select {
 		case <-ctx.Done():

@@ -142,6 +142,11 @@ func (h *Handler) serveMount(w http.ResponseWriter, r *http.Request) error {
 		refuse(w, http.StatusBadRequest, "this endpoint speaks no other protocol")
 		return nil
 	}
+	if h.app.unaudited() != nil {
+		w.Header().Set("Retry-After", "5")
+		refuse(w, http.StatusServiceUnavailable, "requests can't be recorded as they have to be at the moment")
+		return nil
+	}
 	access, err := h.app.oauth.Authenticate(r.Context(), asker(r, at.resource), at.resource)
 	if err != nil {
 		h.app.oauth.Challenge(w, r, at.resource, err)

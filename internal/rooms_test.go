@@ -18,7 +18,7 @@ const module = "github.com/mcpgateway/caddy-mcp-gateway/"
 // rooms are the folders below internal, with those below them. One that is in the plan need not be there yet.
 var rooms = map[string][]string{
 	"approval": {}, // calls that wait for a person
-	"audit":    {},
+	"audit":    {"workos"},
 	"catalog":  {},
 	"fetch":    {},
 	"guard":    {},

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/workos/workos-go/v4/pkg/organizations"
@@ -247,4 +248,21 @@ func (e *Emulator) request(t testing.TB, method, path string, body, answer any) 
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// AuditActions returns the names of the audit actions that have a schema, sorted.
+func (e *Emulator) AuditActions(t testing.TB) []string {
+	t.Helper()
+	var list struct {
+		Data []struct {
+			Name string `json:"name"`
+		} `json:"data"`
+	}
+	e.request(t, http.MethodGet, "/audit_logs/actions?limit=100", nil, &list)
+	var names []string
+	for _, action := range list.Data {
+		names = append(names, action.Name)
+	}
+	slices.Sort(names)
+	return names
 }

@@ -127,6 +127,9 @@ func New(cfg Config) (*Provider, error) {
 	return p, nil
 }
 
+// Account returns the origin of the API and the key for it, for whatever else is done in the same environment.
+func (p *Provider) Account() (baseURL, apiKey string) { return p.cfg.BaseURL, p.cfg.APIKey }
+
 // Name implements identity.Provider.
 func (*Provider) Name() string { return "workos" }
 
@@ -164,7 +167,7 @@ func (c *Config) check() error {
 	if c.WebhookSecret != "" && len(c.WebhookSecret) < minWebhookSecret {
 		fail("webhook_secret is too short to be one: copy it from the webhook's page in the WorkOS dashboard")
 	}
-	if err := checkBaseURL(c.BaseURL); err != nil {
+	if err := CheckBaseURL(c.BaseURL); err != nil {
 		errs = append(errs, err)
 	}
 	switch {
@@ -191,7 +194,8 @@ func (c *Config) check() error {
 	return errors.Join(errs...)
 }
 
-func checkBaseURL(base string) error {
+// CheckBaseURL says what is wrong with an address for WorkOS' API.
+func CheckBaseURL(base string) error {
 	u, err := url.Parse(base)
 	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return fmt.Errorf("base_url %q is not the URL of an API: it looks like %s", base, DefaultBaseURL)
