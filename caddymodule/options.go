@@ -180,11 +180,6 @@ func checkSpan(name string, span time.Duration) error {
 	return nil
 }
 
-// unsupported returns the option that a later version has and this one doesn't: it is refused by name, never ignored.
-func unsupported(what string) option {
-	return func(d *caddyfile.Dispenser) error { return d.Errf("%s is not supported by this version", what) }
-}
-
 // onlyDefault returns the option of which this version has the default alone: saying it is fine, anything else is refused.
 func onlyDefault(defaults ...string) option {
 	return func(d *caddyfile.Dispenser) error {
