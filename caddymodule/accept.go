@@ -109,7 +109,7 @@ func issuerLog() *zap.Logger { return caddy.Log().Named("mcp_gateway.accept_toke
 // provisionAccepted makes what accept_tokens says ready for the seats of the handler. It calls nobody.
 func (h *Handler) provisionAccepted() error {
 	if len(h.AcceptTokens) == 0 && len(h.app.providers) == 0 && !h.app.Clients.hasMachine() {
-		return h.app.written.at(h.seats[0].spot, fmt.Errorf("identity is missing: nobody could use %s; add identity workos or identity local to the option "+
+		return h.app.written.at(h.seats[0].spot, fmt.Errorf("identity is missing: nobody could use %s; add identity workos, oidc or local to the option "+
 			"mcp_gateway, or a client with the grant client_credentials, or accept_tokens here", h.Mount))
 	}
 	var all []*oauth.Accepted

@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/caddyserver/caddy/v2"
@@ -136,19 +137,35 @@ func guest(d *caddyfile.Dispenser, namespace string, known []string, later ...st
 // identity reads one identity provider.
 func (r *appReader) identity(d *caddyfile.Dispenser) error {
 	at := d.Token()
-	module, name, err := guest(d, "mcp_gateway.identity", []string{"workos", "local"}, "oidc")
+	module, kind, err := guest(d, "mcp_gateway.identity", identityKinds)
 	if err != nil {
 		return err
 	}
+	name, called := kind, kind
+	if several, ok := module.(namedIdentity); ok && several.identityName() != "" {
+		name = several.identityName()
+		called += " " + name
+	}
 	if slices.Contains(r.identities, name) {
-		return errAt(at, d.Errf("identity %s stands twice", name))
+		return errAt(at, fmt.Errorf("identity %s stands twice%s", called, nameThem(module, kind)))
 	}
 	r.identities = append(r.identities, name)
 	if giver, ok := module.(mentioner); ok {
 		r.mentioned = append(r.mentioned, giver.mentions()...)
 	}
-	r.app.IdentitiesRaw = append(r.app.IdentitiesRaw, caddyconfig.JSONModuleObject(module, "module", name, nil))
+	r.app.IdentitiesRaw = append(r.app.IdentitiesRaw, caddyconfig.JSONModuleObject(module, "module", kind, nil))
 	return nil
+}
+
+// identityKinds are the identities there are.
+var identityKinds = []string{"workos", "oidc", "local"}
+
+// nameThem is what to do about two identities of a kind, if something can be done.
+func nameThem(module any, kind string) string {
+	if _, ok := module.(namedIdentity); !ok {
+		return ""
+	}
+	return ": where there are several, give each a name of its own, such as: identity " + kind + " acme { … }"
 }
 
 // store reads the store.

@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/identity"
 )
 
 // UnmarshalCaddyfile sets up the module from Caddyfile tokens. Syntax:
@@ -71,7 +73,7 @@ func (w *WorkOS) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 
 // UnmarshalCaddyfile sets up the module from Caddyfile tokens. Syntax:
 //
-//	identity local {
+//	identity local [<name>] {
 //	    user <name> <bcrypt hash> {
 //	        email      <address>
 //	        name       <name>
@@ -80,7 +82,7 @@ func (w *WorkOS) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 //	    }
 //	}
 func (l *Local) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	err := readBlock(d, nil, options{
+	err := readBlock(d, identityName(&l.Name), options{
 		"user*": func(d *caddyfile.Dispenser) error {
 			user := LocalUser{rightsAt: []mention{}}
 			if !d.Args(&user.Name, &user.Hash) {
@@ -115,6 +117,24 @@ func rights(target *[]string, at *[]mention, by string, permission bool) option 
 		}
 		for _, name := range (*target)[before:] {
 			*at = append(*at, mention{by: by, name: name, permission: permission, at: &token})
+		}
+		return nil
+	}
+}
+
+// identityName returns the option that reads the name of one of several identities of a kind, if there is one.
+func identityName(target *string) option {
+	return func(d *caddyfile.Dispenser) error {
+		kind := d.Val()
+		if !d.NextArg() {
+			return nil
+		}
+		*target = d.Val()
+		if err := identity.CheckName(*target); err != nil {
+			return d.WrapErr(err)
+		}
+		if slices.Contains(identityKinds, *target) && *target != kind {
+			return d.Errf("identity %s can't be called %s: that is another kind", kind, *target)
 		}
 		return nil
 	}

@@ -115,7 +115,7 @@ func complete(kind, text string) (string, error) {
 	case "app":
 		app := text
 		for option, whole := range map[string]string{"issuer": issuer, "identity": identity, "policy": policy} {
-			if !strings.Contains("\n"+strings.ReplaceAll(text, "\t", ""), "\n"+option+" ") {
+			if !strings.Contains("\n"+text, "\n"+option+" ") {
 				app += whole
 			}
 		}

@@ -29,6 +29,8 @@ var environment = map[string]string{
 
 	"WORKOS_CLIENT_SECRET": "sk_test_secret", // as WorkOS' guide calls it
 
+	"OIDC_ISSUER": "https://id.example.com", "OIDC_CLIENT_ID": "gateway", "OIDC_CLIENT_SECRET": "a-long-enough-secret-at-the-provider",
+
 	"CI_BOT_SECRET":        "a-long-enough-secret-of-the-bot",
 	"DOCS_API_SECRET":      "a-long-enough-secret-of-the-api",
 	"GITHUB_TOKEN":         "ghp_secret",

@@ -7,6 +7,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"go.uber.org/zap"
 
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/identity"
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/identity/local"
@@ -16,12 +17,19 @@ import (
 func init() {
 	caddy.RegisterModule(WorkOS{})
 	caddy.RegisterModule(Local{})
+	caddy.RegisterModule(OIDC{})
 }
 
 // Identity is a guest module of the namespace mcp_gateway.identity: a place where people sign in.
 type Identity interface {
 	// Provider returns the provisioned identity provider.
 	Provider() identity.Provider
+}
+
+// namedIdentity is an Identity of which there can be several, each with a name of its own.
+type namedIdentity interface {
+	// identityName returns the name, or "" for the one that has that of its kind.
+	identityName() string
 }
 
 // WorkOS signs people in through WorkOS AuthKit, or through one of WorkOS' other sign-in pages.
@@ -122,6 +130,9 @@ func (w *WorkOS) Provider() identity.Provider { return w.provider }
 
 // Local signs in the people named in the config, by password.
 type Local struct {
+	// The name that tells it from other identities; it is part of people's ids. Default: local.
+	Name string `json:"name,omitempty"`
+
 	// The people who may sign in.
 	Users []LocalUser `json:"users,omitempty"`
 
@@ -174,11 +185,17 @@ func (l *Local) Provision(ctx caddy.Context) error {
 		}
 	}
 	var err error
-	if l.provider, err = local.New(users, time.Now); err != nil {
+	if l.provider, err = local.New(l.Name, users, time.Now); err != nil {
 		return fmt.Errorf("identity local: %w", err)
+	}
+	if cheap := l.provider.Cheap(); len(cheap) > 0 {
+		ctx.Logger().Warn("bcrypt hashes of identity local cost too little to withstand guessing; make them anew with caddy hash-password", zap.Strings("users", cheap))
 	}
 	return nil
 }
+
+// identityName implements namedIdentity.
+func (l *Local) identityName() string { return l.Name }
 
 // Provider implements Identity.
 func (l *Local) Provider() identity.Provider { return l.provider }

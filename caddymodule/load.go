@@ -26,7 +26,7 @@ func (app *App) loadIdentities(ctx caddy.Context) (providers []identity.Provider
 		provider := guest.Provider()
 		for _, other := range providers {
 			if other.Name() == provider.Name() {
-				return nil, nil, fmt.Errorf("identity %s stands twice", provider.Name())
+				return nil, nil, fmt.Errorf("identity %s stands twice%s", provider.Name(), nameThem(guest, provider.Name()))
 			}
 		}
 		providers = append(providers, provider)
@@ -34,7 +34,7 @@ func (app *App) loadIdentities(ctx caddy.Context) (providers []identity.Provider
 			named = append(named, giver.mentions()...)
 		}
 	}
-	return providers, named, nil
+	return providers, named, checkMixUp(list)
 }
 
 // loadStore loads the store module and opens it.

@@ -41,7 +41,8 @@ type Person struct {
 
 // Provider is one way to sign in. Implementations are safe for concurrent use.
 type Provider interface {
-	// Name identifies the provider in stored records, such as "workos" or "local". It never changes.
+	// Name identifies the provider in stored records and in people's ids, such as "workos" or "local". It never changes, and CheckName
+	// finds nothing wrong with it.
 	Name() string
 	// Label names the provider on pages, such as "WorkOS".
 	Label() string

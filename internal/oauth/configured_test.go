@@ -25,7 +25,7 @@ func aliceConfigured(t *testing.T, roles ...string) local.User {
 func users(t *testing.T, users ...local.User) func(*Config) {
 	t.Helper()
 	return func(c *Config) {
-		p, err := local.New(users, c.Now)
+		p, err := local.New("", users, c.Now)
 		if err != nil {
 			t.Fatal(err)
 		}

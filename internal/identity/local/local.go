@@ -25,12 +25,16 @@ import (
 )
 
 const (
+	// DefaultName is the name of a provider that was given none.
+	DefaultName = "local"
 	// MaxPassword is the longest password in bytes: bcrypt would ignore what follows, so more is refused.
 	MaxPassword = 72
 	// maxName bounds a user name in bytes.
 	maxName = 256
 	// maxCost is the highest bcrypt cost accepted; each step doubles the time, and this one is some seconds.
 	maxCost = 16
+	// lowCost is the lowest bcrypt cost that is worth its while: whoever gets hold of a cheaper hash tries millions of passwords a day.
+	lowCost = 10
 	// maxWaiting bounds how many attempts wait for one of those that are being checked.
 	maxWaiting = 64
 )
@@ -49,6 +53,7 @@ type User struct {
 
 // Provider implements identity.Verifier and identity.Configured. It is safe for concurrent use.
 type Provider struct {
+	name  string
 	users map[string]*account
 	// cost is the work of every attempt: that of the most expensive hash.
 	cost   int
@@ -72,13 +77,17 @@ var (
 // hashForm is a whole bcrypt hash: version, cost, 22 characters of salt and 31 of digest.
 var hashForm = regexp.MustCompile(`^\$2[abxy]?\$[0-9]{2}\$[./A-Za-z0-9]{53}$`)
 
-// New checks the users. now is the clock of the limits; nil means time.Now. An error says what to write instead and holds
+// New checks the users. name tells the provider from others, and is "local" if empty. now is the clock of the limits; nil means time.Now. An error says what to write instead and holds
 // neither hash nor password.
-func New(users []User, now func() time.Time) (*Provider, error) {
+func New(name string, users []User, now func() time.Time) (*Provider, error) {
+	if name == "" {
+		name = DefaultName
+	}
 	if now == nil {
 		now = time.Now
 	}
 	p := &Provider{
+		name:     name,
 		users:    make(map[string]*account, len(users)),
 		limits:   newLimits(now),
 		checking: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)),
@@ -86,6 +95,9 @@ func New(users []User, now func() time.Time) (*Provider, error) {
 		compare:  bcrypt.CompareHashAndPassword,
 	}
 	var errs []error
+	if err := identity.CheckName(name); err != nil {
+		errs = append(errs, err)
+	}
 	if len(users) == 0 {
 		errs = append(errs, errors.New("no user: write at least one, as in `user alice <bcrypt hash>`"))
 	}
@@ -125,11 +137,28 @@ func check(u User) (int, error) {
 	return cost, nil
 }
 
+// Cheap returns the users whose hashes are cheap to try passwords on, sorted, so that the operator can be told.
+func (p *Provider) Cheap() []string {
+	var names []string
+	for name, account := range p.users {
+		if account.cost < lowCost {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
 // Name implements identity.Provider.
-func (*Provider) Name() string { return "local" }
+func (p *Provider) Name() string { return p.name }
 
 // Label implements identity.Provider.
-func (*Provider) Label() string { return "user name and password" }
+func (p *Provider) Label() string {
+	if p.name != DefaultName {
+		return "user name and password (" + p.name + ")"
+	}
+	return "user name and password"
+}
 
 // Verify implements identity.Verifier. An *identity.RateLimited says when to come back.
 func (p *Provider) Verify(ctx context.Context, user, password string) (*identity.Person, error) {
@@ -158,7 +187,7 @@ func (p *Provider) Verify(ctx context.Context, user, password string) (*identity
 		return nil, identity.ErrCredentials
 	}
 	p.limits.giveBack(user, origin)
-	return account.person(), nil
+	return p.person(account), nil
 }
 
 // enter waits for its turn to check a password.
@@ -206,7 +235,7 @@ func (p *Provider) Refresh(_ context.Context, old *identity.Person) (*identity.P
 	if !ok {
 		return nil, fmt.Errorf("%w: the user is no longer in the configuration", identity.ErrEnded)
 	}
-	person := a.person()
+	person := p.person(a)
 	if subtle.ConstantTimeCompare(person.Session, old.Session) != 1 {
 		return nil, fmt.Errorf("%w: the password was changed", identity.ErrEnded)
 	}
@@ -219,12 +248,12 @@ func (p *Provider) Outdated(old *identity.Person) bool {
 	if !ok {
 		return true
 	}
-	person := a.person()
+	person := p.person(a)
 	return subtle.ConstantTimeCompare(person.Session, old.Session) != 1 || person.Email != old.Email || person.Name != old.Name ||
 		!slices.Equal(person.Roles, old.Roles) || !slices.Equal(person.Permissions, old.Permissions)
 }
 
-func (a *account) person() *identity.Person {
+func (p *Provider) person(a *account) *identity.Person {
 	name := a.DisplayName
 	if name == "" {
 		name = a.Name
@@ -232,7 +261,7 @@ func (a *account) person() *identity.Person {
 	// Tells a changed password from the one signed in with; not the hash itself, which could be worked on elsewhere.
 	session := sha256.Sum256([]byte("local session\x00" + a.Hash))
 	return &identity.Person{
-		Provider: "local", ID: a.Name, Email: a.Email, Name: name,
+		Provider: p.name, ID: a.Name, Email: a.Email, Name: name,
 		Roles: slices.Clone(a.Roles), Permissions: slices.Clone(a.Permissions),
 		Session: session[:],
 	}

@@ -47,7 +47,7 @@ func hash(t testing.TB, password string, cost int) string {
 func provider(t testing.TB, users ...User) (*Provider, *clock) {
 	t.Helper()
 	c := &clock{at: time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)}
-	p, err := New(users, c.now)
+	p, err := New("", users, c.now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +127,7 @@ func TestNewSaysWhatToWriteInstead(t *testing.T) {
 		"all faults are told":  {[]User{{Name: "alice", Hash: "x"}, {Name: "bob", Hash: "secret"}}, "user bob"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := New(c.users, nil)
+			_, err := New("", c.users, nil)
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Fatalf("got %v, want …%s", err, c.want)
 			}
@@ -386,5 +386,30 @@ func TestOutdatedFollowsTheConfiguration(t *testing.T) {
 		if fresh, err := after.Refresh(t.Context(), person); err != nil || after.Outdated(fresh) {
 			t.Errorf("%s: refreshed to %+v, %v", name, fresh, err)
 		}
+	}
+}
+
+// People of two providers are not the same, though they have the same names.
+func TestANamedProviderHasPeopleOfItsOwn(t *testing.T) {
+	h := hash(t, "secret", 4)
+	for name, want := range map[string]string{"": "local", "night-shift": "night-shift"} {
+		p, err := New(name, []User{{Name: "bob", Hash: h}}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		person, err := p.Verify(t.Context(), "bob", "secret")
+		if err != nil || person.Provider != want || p.Name() != want || strings.Contains(p.Label(), "night") != (name != "") {
+			t.Errorf("%s, labelled %s: %+v, %v", p.Name(), p.Label(), person, err)
+		}
+	}
+	if _, err := New("Night shift", []User{{Name: "bob", Hash: h}}, nil); err == nil {
+		t.Error("a name that can't be in an address is taken")
+	}
+}
+
+func TestCheapHashesAreNamed(t *testing.T) {
+	p, _ := provider(t, User{Name: "bob", Hash: hash(t, "b", 4)}, User{Name: "alice", Hash: hash(t, "a", 9)}, User{Name: "carol", Hash: hash(t, "c", 10)})
+	if got := strings.Join(p.Cheap(), " "); got != "alice bob" {
+		t.Errorf("cheap are %s", got)
 	}
 }

@@ -29,7 +29,8 @@ var errTooMuch = errors.New("the claims that are named in the configuration are 
 func (p *Provider) describe(subject string, claims issuer.Claims) (*identity.Person, error) {
 	person := &identity.Person{
 		Provider: p.Name(), ID: subject, Email: short(claims.VerifiedEmail()), Name: displayName(claims), Org: short(claims.FirstText(p.cfg.OrgClaims)),
-		Roles: texts(claims, p.cfg.RoleClaims), Permissions: texts(claims, p.cfg.PermissionClaims), Groups: texts(claims, p.cfg.GroupClaims),
+		Roles: with(p.cfg.Roles, texts(claims, p.cfg.RoleClaims)), Permissions: with(p.cfg.Permissions, texts(claims, p.cfg.PermissionClaims)),
+		Groups: texts(claims, p.cfg.GroupClaims),
 	}
 	if !p.admits(person, claims) {
 		return nil, &identity.Denied{Reason: notAdmitted}
@@ -42,6 +43,17 @@ func (p *Provider) describe(subject string, claims issuer.Claims) (*identity.Per
 // texts are the texts at some paths that can be the name of something.
 func texts(claims issuer.Claims, paths []string) []string {
 	return slices.DeleteFunc(claims.AllTexts(paths), func(text string) bool { return len(text) > maxText })
+}
+
+// with adds to texts what everybody has, each once.
+func with(everybody, texts []string) []string {
+	all := slices.Clone(everybody)
+	for _, text := range texts {
+		if !slices.Contains(everybody, text) {
+			all = append(all, text)
+		}
+	}
+	return all
 }
 
 // displayName is what pages call a person.

@@ -84,6 +84,22 @@ func TestOnlyAVerifiedAddressIsThePersons(t *testing.T) {
 	}
 }
 
+func TestWhatEverybodyHas(t *testing.T) {
+	p := plain(t, func(c *Config) {
+		c.Roles, c.Permissions, c.PermissionClaims = []string{"member", "guest"}, []string{"look"}, []string{"may"}
+	})
+	for claims, want := range map[string]string{`{}`: "member guest / look", `{"roles":["guest","admin"],"may":"draw"}`: "member guest admin / look draw"} {
+		var c issuer.Claims
+		if err := json.Unmarshal([]byte(claims), &c); err != nil {
+			t.Fatal(err)
+		}
+		person, err := p.describe("alice", c)
+		if err != nil || strings.Join(person.Roles, " ")+" / "+strings.Join(person.Permissions, " ") != want {
+			t.Errorf("%s: %+v, %v", claims, person, err)
+		}
+	}
+}
+
 func TestNamesOnPages(t *testing.T) {
 	for claims, want := range map[string]string{
 		`{"name":"Ann","preferred_username":"a"}`: "Ann", `{"given_name":"Ann","family_name":"Lee"}`: "Ann Lee", `{"family_name":"Lee"}`: "Lee",
@@ -126,6 +142,7 @@ func TestConfigurationsThatAreRefused(t *testing.T) {
 		"is no issuer":                func(c *Config) { c.Issuer = "id.example.com" },
 		"must be https":               func(c *Config) { c.Issuer = "http://id.example.com" },
 		"without what discovery adds": func(c *Config) { c.Issuer += "/.well-known/openid-configuration" },
+		"is no name":                  func(c *Config) { c.Name = "Acme Inc" },
 		"client_id is missing":        func(c *Config) { c.ClientID = "" },
 		"allow is missing":            func(c *Config) { c.Allow = nil },
 		"allow is any, domain":        func(c *Config) { c.Allow = []Admission{{Any: true, Groups: []string{"x"}}} },
@@ -145,6 +162,9 @@ func TestConfigurationsThatAreRefused(t *testing.T) {
 	p := plain(t, nil)
 	if p.Name() != "oidc" || p.Label() != "id.example.com" {
 		t.Errorf("%s, %s", p.Name(), p.Label())
+	}
+	if p = plain(t, func(c *Config) { c.Name = "acme" }); p.Label() != "acme" {
+		t.Errorf("labelled %s", p.Label())
 	}
 	if p = plain(t, func(c *Config) { c.Name, c.Label = "acme", "Acme" }); p.Name() != "acme" || p.Label() != "Acme" {
 		t.Errorf("%s, %s", p.Name(), p.Label())

@@ -32,7 +32,7 @@ const defaultSessionTTL = 12 * time.Hour
 type Config struct {
 	// Name tells the provider from others; it is in people's ids, and never changes. Empty: DefaultName.
 	Name string
-	// Label is what pages call it; empty: the issuer's host.
+	// Label is what pages call it; empty: the Name that was given, or else the issuer's host.
 	Label string
 	// Issuer is the issuer identifier, from which all else is discovered. Plain http is accepted on loopback only.
 	Issuer string
@@ -46,6 +46,8 @@ type Config struct {
 	// RoleClaims, PermissionClaims, GroupClaims and OrgClaims are where claims have these, by name or path. Of OrgClaims, the first
 	// that is there counts. GroupClaims default to groups.
 	RoleClaims, PermissionClaims, GroupClaims, OrgClaims []string
+	// Roles and Permissions are those of everybody who is let in, besides their own.
+	Roles, Permissions []string
 	// Allow are the rules of which one has to let a person in. At least one is needed.
 	Allow []Admission
 	// SessionTTL is how long a sign-in counts where the provider gives no refresh token, by which to ask whether it still
@@ -81,6 +83,9 @@ var (
 
 // New checks the configuration and returns a Provider. It touches no network. An error says what to write instead.
 func New(cfg Config) (*Provider, error) {
+	if cfg.Label == "" {
+		cfg.Label = cfg.Name
+	}
 	if cfg.Name == "" {
 		cfg.Name = DefaultName
 	}
@@ -146,6 +151,11 @@ func (c *Config) Check() error {
 		errs = append(errs, err)
 	} else if strings.HasSuffix(c.Issuer, "/.well-known/openid-configuration") {
 		fail("issuer: write %s, without what discovery adds", strings.TrimSuffix(c.Issuer, "/.well-known/openid-configuration"))
+	}
+	if c.Name != "" {
+		if err := identity.CheckName(c.Name); err != nil {
+			errs = append(errs, err)
+		}
 	}
 	if c.ClientID == "" {
 		fail("client_id is missing: write the id that the provider knows the gateway by")
