@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -78,4 +79,26 @@ func (p *Policy) NeedsAnnotations(server string) error {
 		}
 	}
 	return m.err()
+}
+
+// NewAnnotations makes annotations of what a server says of a tool, by the names of the specification; it has the
+// specification's defaults for what the server does not say.
+func NewAnnotations(said map[string]bool) (Annotations, error) {
+	a := Annotations{Known: true, Destructive: true, OpenWorld: true}
+	for name, value := range said {
+		if fault := hintFault(name); fault != "" {
+			return Annotations{}, fmt.Errorf("%s %s", name, fault)
+		}
+		switch name {
+		case "readOnlyHint":
+			a.ReadOnly = value
+		case "destructiveHint":
+			a.Destructive = value
+		case "idempotentHint":
+			a.Idempotent = value
+		case "openWorldHint":
+			a.OpenWorld = value
+		}
+	}
+	return a, nil
 }

@@ -17,26 +17,9 @@ const maxJSONDepth = 32
 // UnmarshalJSON reads the JSON form as strictly as [Parse] reads YAML. Unlike encoding/json it takes no key in another case,
 // no duplicate and no unknown key. Positions in errors are the paths of the values.
 func (d *Document) UnmarshalJSON(data []byte) error {
-	start := Position{File: "policy"}
-	if len(data) > MaxDocument {
-		return mistake(start, "the policy is larger than %d MiB", MaxDocument>>20)
-	}
-	if !utf8.Valid(data) {
-		return mistake(start, "the policy is not UTF-8")
-	}
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.UseNumber()
-	root, err := jsonNode(dec, 0)
-	if err == nil {
-		if _, end := dec.Token(); !errors.Is(end, io.EOF) {
-			err = errors.New("there is something after the policy's value")
-		}
-	}
-	if errors.Is(err, io.EOF) {
-		err = io.ErrUnexpectedEOF
-	}
+	root, err := parseJSON(data, "policy")
 	if err != nil {
-		return mistake(start, "%v", err)
+		return err
 	}
 	r := &reader{}
 	read := r.document(root)
@@ -45,6 +28,32 @@ func (d *Document) UnmarshalJSON(data []byte) error {
 	}
 	*d = *read
 	return nil
+}
+
+// parseJSON reads the one JSON value that there has to be. what is what it is.
+func parseJSON(data []byte, what string) (*yaml.Node, error) {
+	start := Position{File: what}
+	if len(data) > MaxDocument {
+		return nil, mistake(start, "the %s is larger than %d MiB", what, MaxDocument>>20)
+	}
+	if !utf8.Valid(data) {
+		return nil, mistake(start, "the %s is not UTF-8", what)
+	}
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.UseNumber()
+	root, err := jsonNode(dec, 0)
+	if err == nil {
+		if _, end := dec.Token(); !errors.Is(end, io.EOF) {
+			err = errors.New("there is something after the " + what + "'s value")
+		}
+	}
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
+	if err != nil {
+		return nil, mistake(start, "%v", err)
+	}
+	return root, nil
 }
 
 // jsonNode reads the next JSON value as the YAML node of the same meaning, without a line, so that both forms of a policy

@@ -31,33 +31,42 @@ func Load(file string) (*Document, error) {
 // anchor or alias, or a second YAML document is an error. The file's name is used in errors and in [Decision.Rule]. Errors
 // are joined, each an [*Error] with its line.
 func Parse(file string, data []byte) (*Document, error) {
+	root, err := parseYAML(file, data, "the policy", "write roles: {} to deny everything")
+	if err != nil {
+		return nil, err
+	}
+	r := &reader{file: file}
+	d := r.document(root)
+	if err := r.err(); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// parseYAML reads the one YAML document of a file. what is what the file is, and empty says what to write if nothing is in it.
+func parseYAML(file string, data []byte, what, empty string) (*yaml.Node, error) {
 	start := Position{File: file, Line: 1}
 	if len(data) > MaxDocument {
-		return nil, mistake(start, "the policy is larger than %d MiB", MaxDocument>>20)
+		return nil, mistake(start, "%s is larger than %d MiB", what, MaxDocument>>20)
 	}
 	if !utf8.Valid(data) {
-		return nil, mistake(Position{file, invalidLine(data)}, "the policy is not UTF-8")
+		return nil, mistake(Position{file, invalidLine(data)}, "%s is not UTF-8", what)
 	}
 	dec := yaml.NewDecoder(bytes.NewReader(data))
 	var root, second yaml.Node
 	err := dec.Decode(&root)
 	switch {
 	case errors.Is(err, io.EOF):
-		return nil, mistake(start, "the policy is empty; write roles: {} to deny everything")
+		return nil, mistake(start, "%s is empty; %s", what, empty)
 	case err != nil:
 		return nil, syntaxError(file, data, err)
 	}
 	if err := dec.Decode(&second); err == nil {
-		return nil, mistake(Position{file, second.Line}, "the file has a second YAML document; one file is one policy")
+		return nil, mistake(Position{file, second.Line}, "the file has a second YAML document; only the first would count")
 	} else if !errors.Is(err, io.EOF) {
 		return nil, syntaxError(file, data, err)
 	}
-	r := &reader{file: file}
-	d := r.document(root.Content[0])
-	if err := r.err(); err != nil {
-		return nil, err
-	}
-	return d, nil
+	return root.Content[0], nil
 }
 
 // invalidLine returns the line of the first byte that is not UTF-8.

@@ -1,7 +1,6 @@
 package mcpcmd
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,7 +18,7 @@ func policyCommand() *cobra.Command {
 		Args:  arguments(),
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(validateCommand(), explainCommand(), initCommand(), suggestCommand())
+	cmd.AddCommand(validateCommand(), explainCommand(), initCommand(), suggestCommand(), casesCommand())
 	return cmd
 }
 
@@ -69,69 +68,6 @@ func validateCommand() *cobra.Command {
 	return cmd
 }
 
-// explanation is the JSON form of the answer of `caddy mcp policy explain`.
-type explanation struct {
-	Allowed bool   `json:"allowed"`
-	Rule    string `json:"rule"`
-}
-
-func explainCommand() *cobra.Command {
-	var (
-		subject policy.Subject
-		server  string
-		names   [policy.Template + 1]string
-		asJSON  bool
-	)
-	cmd := &cobra.Command{
-		Use:     "explain FILE",
-		Short:   "Says whether someone may use something, and which rule decides it",
-		Example: "  caddy mcp policy explain mcp-policy.yaml --role member --server github --tool create_issue",
-		Args:    arguments("FILE"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			kind, err := onlyKind(names)
-			if err != nil {
-				return usage(cmd, err)
-			}
-			if server == "" {
-				return usage(cmd, errors.New("--server is missing"))
-			}
-			compiled, err := compile(args[0])
-			if err != nil {
-				return usage(cmd, err)
-			}
-			warnUnknown(cmd, "role", subject.Roles, compiled.Roles())
-			warnUnknown(cmd, "permission", subject.Permissions, compiled.Permissions())
-
-			decision := compiled.View(&subject, server).Decide(kind, names[kind])
-			if asJSON {
-				err = printJSON(cmd.OutOrStdout(), explanation{decision.Allowed, decision.Rule})
-			} else {
-				verdict := "deny"
-				if decision.Allowed {
-					verdict = "allow"
-				}
-				_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", verdict, decision.Rule)
-			}
-			if err != nil || decision.Allowed {
-				return err
-			}
-			return no(cmd)
-		},
-	}
-	flags := cmd.Flags()
-	flags.StringSliceVar(&subject.Roles, "role", nil, "a role the person has; may be repeated")
-	flags.StringSliceVar(&subject.Permissions, "permission", nil, "a permission the person has; may be repeated")
-	flags.StringVar(&subject.Org, "org", "", "the organization the person is signed in to")
-	flags.BoolVar(&subject.Machine, "machine", false, "ask for a machine client instead of a person")
-	flags.StringVar(&server, "server", "", "the server's name in the policy")
-	flags.StringVar(&names[policy.Tool], "tool", "", "the tool's name")
-	flags.StringVar(&names[policy.Prompt], "prompt", "", "the prompt's name")
-	flags.StringVar(&names[policy.Resource], "resource", "", "the resource's URI")
-	flags.StringVar(&names[policy.Template], "template", "", "the resource template")
-	flags.BoolVar(&asJSON, "json", false, "answer in JSON")
-	return cmd
-}
-
 // compile reads a policy file.
 func compile(file string) (*policy.Policy, error) {
 	document, err := policy.Load(file)
@@ -139,21 +75,6 @@ func compile(file string) (*policy.Policy, error) {
 		return nil, err
 	}
 	return policy.Compile(document)
-}
-
-// onlyKind is the one kind of thing that has been named.
-func onlyKind(names [policy.Template + 1]string) (kind policy.Kind, err error) {
-	named := 0
-	for k, name := range names {
-		if name != "" {
-			kind = policy.Kind(k)
-			named++
-		}
-	}
-	if named != 1 {
-		return 0, errors.New("exactly one of --tool, --prompt, --resource and --template is needed")
-	}
-	return kind, nil
 }
 
 // warnUnknown says which of the given names the policy has no rules for: allowed, but often a slip of the keyboard.

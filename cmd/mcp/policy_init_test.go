@@ -51,7 +51,7 @@ func TestInitWritesAPolicyOfWhatAServerOffers(t *testing.T) {
 		{"member", policy.Prompt, "tour", "allow"},
 	} {
 		decision := compiled.View(&policy.Subject{Roles: []string{c.role}}, "zoo-keeper").Decide(c.kind, c.name)
-		if got := verdict(decision); got != c.want {
+		if got := decision.Verdict(); got != c.want {
 			t.Errorf("%s %s %s: %s, want %s (%s)", c.role, c.kind, c.name, got, c.want, decision.Rule)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -137,7 +138,7 @@ func viewers(p *policy.Policy) []viewer {
 // sights asks a policy who sees what.
 func sights(p *policy.Policy, server string, all *offers) *sightTable {
 	table := &sightTable{Server: server, Rows: []sightRow{}}
-	who := viewers(p)
+	who, now := viewers(p), time.Now()
 	for _, v := range who {
 		table.Who = append(table.Who, v.title)
 	}
@@ -151,24 +152,13 @@ func sights(p *policy.Policy, server string, all *offers) *sightTable {
 				}
 			}
 			for _, v := range who {
-				decision := p.View(&v.subject, server).Judge(policy.Kind(kind), o.name, &policy.Facts{Subject: &v.subject, Tool: o.hints})
-				row.Seen[v.title] = verdict(decision)
+				decision := p.View(&v.subject, server).Judge(policy.Kind(kind), o.name, &policy.Facts{Subject: &v.subject, Tool: o.hints, Now: now})
+				row.Seen[v.title] = decision.Verdict()
 			}
 			table.Rows = append(table.Rows, row)
 		}
 	}
 	return table
-}
-
-// verdict is a decision in a word.
-func verdict(d policy.Decision) string {
-	switch {
-	case d.Ask:
-		return "ask"
-	case d.Allowed:
-		return "allow"
-	}
-	return "deny"
 }
 
 // print writes the table for people: what is denied is a dot, so that the rest stands out.
@@ -179,7 +169,7 @@ func (t *sightTable) print(out io.Writer) error {
 		fmt.Fprintf(w, "%s %s\t%s", row.Kind, plainLine(row.Name, 100), hintWords(row.Annotations))
 		for _, who := range t.Who {
 			seen := row.Seen[who]
-			if seen == "deny" {
+			if seen == policy.VerdictDeny {
 				seen = "·"
 			}
 			fmt.Fprintf(w, "\t%s", seen)

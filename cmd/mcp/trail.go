@@ -58,7 +58,9 @@ type used struct {
 }
 
 // newTrail begins with nothing.
-func newTrail(only []string) *trail { return &trail{only: only, uses: make(map[use]*used), words: make(map[string]bool)} }
+func newTrail(only []string) *trail {
+	return &trail{only: only, uses: make(map[use]*used), words: make(map[string]bool)}
+}
 
 // ruleBlock finds in the name of a rule whose rule it is.
 var ruleBlock = regexp.MustCompile(`\((role|permission) (.+), (?:allow|ask)\)$`)
