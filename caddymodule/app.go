@@ -61,6 +61,10 @@ type App struct {
 	// lose answers. Default: 2m.
 	RefreshGrace caddy.Duration `json:"refresh_grace,omitempty"`
 
+	// How long a call is kept waiting for the person who has to approve it. Many clients give a call up after a minute, and then
+	// don't read why. What is approved later is good when the call is made again. Default: 50s.
+	ApprovalTimeout caddy.Duration `json:"approval_timeout,omitempty"`
+
 	// How long a key signs access tokens before the next one does. That one is published an hour earlier, and the old one stays
 	// until the last token signed with it has expired. Default: 30d, at least 2h.
 	KeyRotation caddy.Duration `json:"key_rotation,omitempty"`
@@ -191,6 +195,7 @@ func (app *App) Provision(ctx caddy.Context) error {
 		PersonalTokenTTL: time.Duration(app.PersonalTokenTTL),
 		Abilities:        app.abilities,
 		Offers:           app.offers,
+		Approvals:        app.shared.approvals,
 		Audit:            app.auditor,
 		Logger:           app.logger.Named("oauth"),
 		Now:              app.now,

@@ -38,6 +38,7 @@ func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 //	    access_token_ttl  <duration>
 //	    refresh_token_ttl <duration>
 //	    refresh_grace     <duration>
+//	    approval_timeout  <duration>
 //	    key_rotation      <duration>
 //	    personal_tokens   on|off
 //	    personal_token_ttl <duration>
@@ -89,6 +90,7 @@ func (r *appReader) options() options {
 		"access_token_ttl":  duration(&app.AccessTokenTTL),
 		"refresh_token_ttl": duration(&app.RefreshTokenTTL),
 		"refresh_grace":     duration(&app.RefreshGrace),
+		"approval_timeout":  duration(&app.ApprovalTimeout),
 		"key_rotation":      duration(&app.KeyRotation),
 		"personal_tokens": func(d *caddyfile.Dispenser) error {
 			var word string

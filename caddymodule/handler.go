@@ -40,7 +40,7 @@ const (
 // `{http.mcp_gateway.server}` | The server's name in the policy
 // `{http.mcp_gateway.method}` | The MCP method, such as tools/call
 // `{http.mcp_gateway.tool}` | The name of the tool, or what else the request names
-// `{http.mcp_gateway.decision}` | allow, deny, refuse, error or observe
+// `{http.mcp_gateway.decision}` | allow, deny, ask, refuse, error or observe
 type Handler struct {
 	// The path of the MCP endpoint, such as /github, compared with the path as it was sent. It answers with and without a
 	// slash at the end. Everything else below it, in any case or encoding, is 404.
@@ -162,7 +162,10 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		TrustAnnotations: trusts,
 		Ask:              h.ask,
 
-		Limits:       h.app.shared.quota,
+		Limits:          h.app.shared.quota,
+		Approver:        h.app.shared.approvals,
+		ApprovalTimeout: time.Duration(h.app.ApprovalTimeout),
+
 		Tasks:        &h.app.shared.tasks,
 		Catalog:      &h.app.shared.catalog,
 		Observe:      h.Mode == "observe",

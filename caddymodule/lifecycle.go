@@ -121,7 +121,12 @@ func (app *App) drainOnShutdown(http *caddyhttp.App, server *caddyhttp.Server) {
 		return
 	}
 	app.drained = append(app.drained, server)
-	server.RegisterOnShutdown(func() { app.streams.drain(jitter(time.Duration(http.GracePeriod))) })
+	server.RegisterOnShutdown(func() {
+		app.streams.drain(jitter(time.Duration(http.GracePeriod)))
+		if caddy.Exiting() {
+			app.shared.approvals.Release() // Caddy waits for what is kept open
+		}
+	})
 }
 
 // jitter is over how long streams are ended, well within the grace period (0: there is none).

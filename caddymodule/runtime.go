@@ -11,6 +11,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/approval"
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/catalog"
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/guard"
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/quota"
@@ -37,9 +38,10 @@ type runtime struct {
 	keeper  seal.Keeper
 	loaded  atomic.Pointer[seal.Sealer]
 
-	quota   *quota.Quota
-	tasks   guard.Tasks
-	catalog catalog.Catalog
+	quota     *quota.Quota
+	approvals *approval.Desk
+	tasks     guard.Tasks
+	catalog   catalog.Catalog
 }
 
 // Destruct implements caddy.Destructor. Requests of a config that is no longer used may still be finishing with what is
@@ -57,7 +59,9 @@ func (app *App) runtimeKey(ctx caddy.Context) string {
 func (app *App) join(ctx caddy.Context, keeper store.Store) error {
 	app.key = app.runtimeKey(ctx)
 	shared, _, err := runtimes.LoadOrNew(app.key, func() (caddy.Destructor, error) {
-		return &runtime{keeper: keeper, quota: quota.New(keeper, app.now)}, nil
+		rt := &runtime{keeper: keeper, quota: quota.New(keeper, app.now)}
+		rt.approvals = app.newApprovals(rt, keeper)
+		return rt, nil
 	})
 	if err != nil {
 		return err

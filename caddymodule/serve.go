@@ -166,6 +166,7 @@ func (h *Handler) serveCaller(w http.ResponseWriter, r *http.Request, at *seat, 
 		Subject:  newLiveCaller(h.app, r, at.resource, access).subject,
 		Grant:    access.GrantID,
 		Client:   access.ClientID,
+		Person:   h.app.oauth.CanApprove(access),
 		Resource: at.resource.URL,
 	}
 	err := h.guard.Serve(&record.outcome, w, r, caller, func(w http.ResponseWriter, out *http.Request) error {

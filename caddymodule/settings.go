@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/guard"
 )
 
 // Defaults of the app.
@@ -29,6 +31,7 @@ func (app *App) setDefaults() {
 		{&app.AccessTokenTTL, defaultAccessTTL},
 		{&app.RefreshTokenTTL, defaultRefreshTTL},
 		{&app.RefreshGrace, defaultRefreshGrace},
+		{&app.ApprovalTimeout, guard.DefaultApprovalTimeout},
 		{&app.KeyRotation, defaultKeyRotation},
 		{&app.PersonalTokenTTL, defaultPersonalTTL},
 		{&app.IdentityRefresh, defaultIdentityRefresh},
@@ -87,6 +90,7 @@ func (app *App) check() error {
 		"access_token_ttl":   app.AccessTokenTTL,
 		"refresh_token_ttl":  app.RefreshTokenTTL,
 		"refresh_grace":      app.RefreshGrace,
+		"approval_timeout":   app.ApprovalTimeout,
 		"key_rotation":       app.KeyRotation,
 		"personal_token_ttl": app.PersonalTokenTTL,
 		"identity_refresh":   app.IdentityRefresh,

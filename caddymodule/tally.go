@@ -56,7 +56,7 @@ const (
 )
 
 // outcomes are what can become of a request.
-var outcomes = [...]string{guard.Allow, guard.Deny, guard.Refuse, guard.Failed, guard.Observe, unauthorized, unavailable}
+var outcomes = [...]string{guard.Allow, guard.Deny, guard.Refuse, guard.Failed, guard.Observe, guard.Asked, unauthorized, unavailable}
 
 // tally counts the requests to one server. Each counter is looked for once: the collectors find them under a lock that all
 // requests would share.

@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/approval"
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/audit"
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/identity"
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/pages"
@@ -126,6 +127,9 @@ type Config struct {
 	Offers func(context.Context, *policy.Subject, Resource) Offers
 	// Contact says whom a person asks whose role allows nothing, such as it@example.com. Optional.
 	Contact string
+
+	// Approvals is where calls wait for their person. Optional.
+	Approvals *approval.Desk
 
 	// Audit takes one record for each event. Optional.
 	Audit audit.Sink

@@ -40,7 +40,7 @@ func (s *Server) serveConnections(w http.ResponseWriter, r *http.Request) {
 	case r.Method == http.MethodPost:
 		s.changeConnections(w, r, sealer, sess)
 	case sess == nil:
-		s.showWelcome(w, s.takeNote(w, r, sealer))
+		s.welcome(w, s.endpoint("connections"), s.takeNote(w, r, sealer))
 	case r.URL.Query().Has(fieldChange):
 		s.showChange(w, r, sess, r.URL.Query().Get(fieldChange), nil, "")
 	default:
@@ -64,7 +64,7 @@ func (s *Server) changeConnections(w http.ResponseWriter, r *http.Request, seale
 	}
 	action := form.get("action")
 	if action == personSignsIn {
-		s.signInHere(w, r, sealer, sess, form.get("provider"))
+		s.signInFor(w, r, sealer, sess, form.get("provider"), &authRequest{Own: true})
 		return
 	}
 	if sess == nil {
@@ -100,8 +100,8 @@ func (s *Server) changeConnections(w http.ResponseWriter, r *http.Request, seale
 	s.seeOther(w, r, s.endpoint("connections"))
 }
 
-// signInHere sends a person to sign in to their own page: at the provider of before, if they are signed in.
-func (s *Server) signInHere(w http.ResponseWriter, r *http.Request, sealer *seal.Sealer, sess *personSession, name string) {
+// signInFor sends a person to sign in to their own page, or to one below it: at the provider of before, if they are signed in.
+func (s *Server) signInFor(w http.ResponseWriter, r *http.Request, sealer *seal.Sealer, sess *personSession, name string, request *authRequest) {
 	provider := s.providers[name]
 	switch {
 	case sess != nil:
@@ -113,7 +113,7 @@ func (s *Server) signInHere(w http.ResponseWriter, r *http.Request, sealer *seal
 		s.notOurForm(w, errors.New("oauth: the form names no way to sign in"))
 		return
 	}
-	s.begin(w, r, sealer, &authRequest{Own: true}, provider, "")
+	s.begin(w, r, sealer, request, provider, "")
 }
 
 // endAccess ends a grant of a person, or all of them if id is "". One that is not theirs, or no more there, is no error: there is nothing
@@ -158,13 +158,13 @@ func (s *Server) endAccess(w http.ResponseWriter, r *http.Request, sealer *seal.
 	return nil
 }
 
-// showWelcome asks who it is.
-func (s *Server) showWelcome(w http.ResponseWriter, notice string) {
+// welcome asks who it is. action is the page that they then come to.
+func (s *Server) welcome(w http.ResponseWriter, action, notice string) {
 	if len(s.cfg.Providers) == 0 {
 		s.pages.Message(w, pages.Message{Status: http.StatusNotFound, Title: "Nobody can sign in here", Text: "This gateway serves programs only."})
 		return
 	}
-	page := pages.Welcome{Action: s.endpoint("connections"), Notice: notice}
+	page := pages.Welcome{Action: action, Notice: notice}
 	for _, p := range s.cfg.Providers {
 		page.Providers = append(page.Providers, pages.Choice{Value: p.Name(), Label: p.Label()})
 	}
@@ -195,6 +195,10 @@ func (s *Server) showConnections(w http.ResponseWriter, r *http.Request, sess *p
 			page.Tokens = new(pages.Tokens)
 		}
 		s.describePersonal(r.Context(), page.Tokens, sess, grants)
+	}
+	if page.Asking, err = s.asking(r.Context(), sess, grants); err != nil {
+		s.trouble(w, r, err)
+		return
 	}
 	for _, g := range grants {
 		if g.Personal {

@@ -20,6 +20,11 @@ var notices = map[string]string{
 	personRevokesAll: "All access has ended.",
 	personSignsOut:   "You are signed out.",
 	personNarrows:    "What it may use has changed.",
+
+	answersOnce:     "It was allowed, this once.",
+	answersAlways:   "It was allowed, and you are not asked again.",
+	answersDeny:     "It was denied.",
+	answersAskAgain: "You are asked again from now on.",
 }
 
 // noteCookie is the name of the cookie.

@@ -55,6 +55,10 @@ func (s *Server) openSession(w http.ResponseWriter, r *http.Request, sealer *sea
 	s.record((&event{name: "login", decision: decisionAllow, reason: "To the person's own page."}).of(p))
 	s.endTx(w, tx)
 	s.setCookie(w, s.sessionCookie(), sealer.Seal(purposeSession, s.sessionCookie(), []byte(handle)), sessionTTL)
+	if call := tx.Request.Call; call != "" && s.cfg.Approvals != nil {
+		s.seeOther(w, r, s.ApprovalPage(call))
+		return
+	}
 	s.seeOther(w, r, s.endpoint("connections"))
 }
 

@@ -124,6 +124,9 @@ func (s *Server) makeRoutes(issuerPath string) map[string]http.HandlerFunc {
 		s.prefix + "jwks":            open(s.serveJWKS, get),
 	}
 	s.addLogoutRoutes(routes)
+	if s.cfg.Approvals != nil {
+		routes[s.prefix+pathApprove] = page(s.serveApproval, both)
+	}
 	if s.cfg.Dynamic {
 		routes[s.prefix+"register"] = open(s.serveRegister, post)
 	}

@@ -52,8 +52,10 @@ type authRequest struct {
 	Ask bool `json:"q,omitempty"`
 	// Anew is set if the client wants the person to sign in, even if the identity provider remembers them.
 	Anew bool `json:"n,omitempty"`
-	// Own is set for no client's request, but that of a person to see their own page; nothing else is set then.
+	// Own is set for no client's request, but that of a person to see their own page; but for Call nothing else is set then.
 	Own bool `json:"w,omitempty"`
+	// Call is the call that waits for them and that they want to see there; optional.
+	Call string `json:"l,omitempty"`
 }
 
 // fits reports whether a request can travel in the cookie to the end of the login, so that nobody signs in only to hear that it

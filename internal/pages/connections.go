@@ -25,6 +25,8 @@ type Connections struct {
 	// Notice is a sentence about what has just happened, Problem one about what went wrong; optional.
 	Notice, Problem string
 	Agents          []Connection
+	// Asking is what waits for the person's answer; nil if nothing can.
+	Asking *Asking
 	// Tokens is nil where the operator allows no personal tokens.
 	Tokens *Tokens
 	// Servers are those that the person may use. Contact says whom to ask for more; optional.
@@ -71,6 +73,7 @@ type connectionsView struct {
 	frame
 	Connections
 	Agents  []connectionView
+	Asking  *askingView
 	Tokens  *tokensView
 	Servers []serverView
 }
@@ -153,7 +156,7 @@ func (p *Pages) Change(w http.ResponseWriter, c Change) {
 
 // Connections writes a person's own page; formTargets as with Ask.
 func (p *Pages) Connections(w http.ResponseWriter, formTargets []string, c Connections) {
-	v := connectionsView{Connections: c, Agents: viewConnections(c.Agents, c.Now)}
+	v := connectionsView{Connections: c, Agents: viewConnections(c.Agents, c.Now), Asking: viewAsking(c.Asking, c.Now)}
 	for _, server := range c.Servers {
 		v.Servers = append(v.Servers, viewServer(server))
 	}

@@ -122,7 +122,7 @@ type Link struct{ URL, To string }
 
 // Pages draws pages. It is safe for concurrent use.
 type Pages struct {
-	ask, signIn, grant, message, welcome, connections, change *template.Template
+	ask, signIn, grant, message, welcome, connections, change, approve *template.Template
 
 	style     template.CSS
 	styleHash string

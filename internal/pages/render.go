@@ -20,13 +20,13 @@ var templates embed.FS
 // New returns the pages.
 func New() *Pages {
 	parse := func(name string) *template.Template {
-		return template.Must(template.New("page").Funcs(template.FuncMap{"breakable": breakable}).ParseFS(templates, "templates/page.html", "templates/choosing.html", "templates/abilities.html", "templates/"+name+".html")).Lookup("page")
+		return template.Must(template.New("page").Funcs(template.FuncMap{"breakable": breakable}).ParseFS(templates, "templates/page.html", "templates/choosing.html", "templates/asking.html", "templates/abilities.html", "templates/"+name+".html")).Lookup("page")
 	}
 	// White space at the start of a line is most of a style sheet, and it is sent with every page.
 	style := regexp.MustCompile(`\n\s*`).ReplaceAllString(strings.TrimSpace(styleSheet), "\n")
 	sum := sha256.Sum256([]byte(style))
 	return &Pages{
-		ask: parse("ask"), signIn: parse("signin"), grant: parse("grant"), message: parse("message"), welcome: parse("welcome"), connections: parse("connections"), change: parse("change"),
+		ask: parse("ask"), signIn: parse("signin"), grant: parse("grant"), message: parse("message"), welcome: parse("welcome"), connections: parse("connections"), change: parse("change"), approve: parse("approve"),
 		style:     template.CSS(style), // our own file, and no template value reaches it
 		styleHash: "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'",
 	}
