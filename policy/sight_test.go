@@ -1,6 +1,9 @@
 package policy
 
-import "testing"
+import (
+	"testing"
+	"time"
+)
 
 // TestSightsTellWhatChanged compares what two policies show the same person, kind by kind.
 func TestSightsTellWhatChanged(t *testing.T) {
@@ -32,5 +35,74 @@ func TestSightsTellWhatChanged(t *testing.T) {
 	}
 	if new(View).Sight(Tool) != sight("roles:\n  member: {}\n", "files", Tool) {
 		t.Error("to see nothing is not always the same")
+	}
+}
+
+// Under conditions a sight changes with whatever changes what a list shows, and with nothing else.
+func TestSightsUnderConditions(t *testing.T) {
+	p := mustCompile(t, `
+everyone:
+  allow:
+    - {tools: [a], when: 'user.org == "o1" && args.x == 1'}
+    - {tools: [b], when: 'now.getHours() < 13'}
+    - {tools: [c], when: 'client.id == "c1" || tool.name == "c"'}
+    - {tools: [d], when: 'args.y == 2'}
+    - {prompts: [p]}
+  deny:
+    - {tools: [e], when: 'user.claims.level > 2'}
+`)
+	view := p.View(&Subject{}, "s")
+	sight := func(f Facts) Sight { return view.SightBy(Tool, &f) }
+	person := func(org, client string, level any) *Subject {
+		return &Subject{Org: org, Client: Client{ID: client}, Claims: map[string]any{"level": level}}
+	}
+	base := Facts{Subject: person("o1", "c1", 1), Now: noon}
+	same := map[string]Facts{
+		"again":           base,
+		"an hour before":  {Subject: base.Subject, Now: noon.Add(-time.Hour)},
+		"other arguments": {Subject: base.Subject, Now: noon, Args: []byte(`{"x":1,"y":2}`)},
+		"another person":  {Subject: person("o1", "c1", 2), Now: noon},
+		"another tool":    {Subject: base.Subject, Now: noon, Tool: Annotations{Known: true}},
+	}
+	for name, f := range same {
+		if sight(f) != sight(base) {
+			t.Errorf("%s: another sight", name)
+		}
+	}
+	seen := map[Sight]string{sight(base): "the first"}
+	for name, f := range map[string]Facts{
+		"another organization": {Subject: person("o2", "c1", 1), Now: noon},
+		"another agent":        {Subject: person("o1", "c2", 1), Now: noon},
+		"an hour later":        {Subject: base.Subject, Now: noon.Add(time.Hour)},
+		"a higher level":       {Subject: person("o1", "c1", 3), Now: noon},
+		"no level":             {Subject: person("o1", "c1", nil), Now: noon},
+	} {
+		if before, ok := seen[sight(f)]; ok {
+			t.Errorf("%s has the sight of %s", name, before)
+		}
+		seen[sight(f)] = name
+	}
+	if view.SightBy(Prompt, &base) != view.Sight(Prompt) || !view.Conditional(Tool) || view.Conditional(Prompt) {
+		t.Error("prompts are under conditions")
+	}
+}
+
+func TestWhoseAnnotationsMatter(t *testing.T) {
+	p := mustCompile(t, `
+everyone:
+  allow:
+    - {tools: [a*], annotations: {readOnlyHint: true}}
+    - {tools: [b]}
+  ask: [{tools: [c], annotations: {destructiveHint: true}}]
+  deny: [{tools: [d], when: 'tool.annotations.openWorldHint'}, {tools: [e], when: 'tool.name == "e"'}]
+`)
+	v, reads := p.View(&Subject{}, "s"), p.View(&Subject{Narrowing: &Narrowing{ReadOnly: true}}, "s")
+	for tool, want := range map[string]bool{"ab": true, "b": false, "c": true, "d": true, "e": false, "f": false} {
+		if v.WantsAnnotations(tool) != want || !reads.WantsAnnotations(tool) {
+			t.Errorf("%s: not %v", tool, want)
+		}
+	}
+	if plain := mustCompile(t, `everyone: {allow: [{tools: [a], limit: 1/m}]}`).View(&Subject{}, "s"); plain.Conditional(Tool) || plain.WantsAnnotations("a") {
+		t.Error("a limit needs facts")
 	}
 }

@@ -38,6 +38,10 @@ type verdicts struct {
 	asked   []*pattern
 	maybe   []*pattern // denied by rules with a condition
 	sight   Sight
+
+	conditional bool         // more than names decides
+	annotated   bool         // so do annotations
+	conditions  []*condition // that decide what is shown, each once
 }
 
 // bars are the patterns of rules that stand in the way. Unlike those of allow rules they also match other spellings of what
@@ -195,6 +199,7 @@ func (d *verdicts) link(k Kind) {
 	d.ask, d.askIf = newBars(k, sure, false), newBars(k, rest, true)
 	d.deny, d.denyIf = newBars(k, d.denied, false), newBars(k, d.maybe, true)
 	d.sight = d.sights()
+	d.note(k)
 }
 
 // split returns the patterns that are chosen, and the others.

@@ -159,7 +159,7 @@ func (c *condition) judge(e *evaluation) outcome {
 		return yes
 	case value == types.False && err == nil:
 		return no
-	case e.listing && c.uses&usesArgs != 0:
+	case e.listing && c.uses&usesArgs != 0, e.anyTool && c.uses&(usesTool|usesAnnotations) != 0:
 		return unknown // other arguments may lead to no error
 	}
 	return failed

@@ -14,14 +14,18 @@ type evaluation struct {
 	kind         Kind
 	facts        Facts
 	listing      bool    // the arguments are not known
+	anyTool      bool    // nor is what the server offers, while listing
 	args         ref.Val // once they were read
 	reading      reading
 }
 
 var evaluations = sync.Pool{New: func() any { return new(evaluation) }}
 
-// argsUnknown says which variable is not known while a list is made.
-var argsUnknown = []*interpreter.AttributePattern{cel.AttributePattern("args")}
+// Which variables are not known while a list is made, and before it is.
+var (
+	argsUnknown = []*interpreter.AttributePattern{cel.AttributePattern("args")}
+	toolUnknown = append([]*interpreter.AttributePattern{cel.AttributePattern("tool.name"), cel.AttributePattern("tool.annotations")}, argsUnknown...)
+)
 
 // ResolveName returns the value of a variable, or false if it has none: then the expression fails.
 func (e *evaluation) ResolveName(name string) (any, bool) {
@@ -93,4 +97,9 @@ func (e *evaluation) Parent() interpreter.Activation { return nil }
 func (e *evaluation) AsPartialActivation() (interpreter.PartialActivation, bool) { return e, e.listing }
 
 // UnknownAttributePatterns returns what is not known.
-func (e *evaluation) UnknownAttributePatterns() []*interpreter.AttributePattern { return argsUnknown }
+func (e *evaluation) UnknownAttributePatterns() []*interpreter.AttributePattern {
+	if e.anyTool {
+		return toolUnknown
+	}
+	return argsUnknown
+}

@@ -51,6 +51,10 @@ func (x *exchange) judgeBatch(batch []*jsonrpc.Message) *refusal {
 	for i, m := range batch {
 		v := &verdicts[i]
 		*v = x.judge(m)
+		if v.unclear {
+			x.report(v)
+			return v.refusal // as what is no batch at all
+		}
 		if v.refusal != nil && first == nil {
 			first = v
 		}

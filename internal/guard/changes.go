@@ -46,15 +46,16 @@ type sights [4]policy.Sight
 
 // sights returns what the caller sees now, and whether there still is a caller.
 func (x *exchange) sights() (s sights, known bool) {
-	if x.subject() == nil {
+	view, subject, observe := x.standing()
+	switch {
+	case subject == nil:
 		return s, false
-	}
-	view, observe := x.rights()
-	if observe {
+	case observe:
 		return sights{{1}, {1}, {1}, {1}}, true
 	}
+	f := policy.Facts{Subject: subject, Now: x.g.cfg.Now()}
 	for k := range s {
-		s[k] = view.Sight(policy.Kind(k))
+		s[k] = view.SightBy(policy.Kind(k), &f)
 	}
 	return s, true
 }

@@ -3,6 +3,7 @@ package guard
 import (
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/catalog"
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/jsonrpc"
@@ -43,7 +44,7 @@ type caller interface {
 	sealHandle(purpose, plain string) (handle string, err error)
 	task(plain string) (heldTask, bool)     // one that the caller has and may use
 	newTask(plain string) (heldTask, error) // one that the caller is to have
-	sees(view *policy.View, kind policy.Kind, name string) policy.Decision
+	judged(view *policy.View, s *policy.Subject, kind policy.Kind, name string, args []byte) policy.Decision
 	shelf() *catalog.Shelf
 }
 
@@ -51,6 +52,9 @@ type caller interface {
 // usable; its fields are set anew for each message, and its memory is reused.
 type filter struct {
 	view    *policy.View
+	facts   policy.Facts // what conditions are judged by, besides
+	trusted bool         // what the server says of its tools counts
+	now     func() time.Time
 	observe bool
 	scoped  bool  // what may be cached says for whom, or it may be for all
 	ofTask  bool  // the answer may be about a task, whose ttlMs is how long it lives

@@ -172,7 +172,7 @@ func (f *filter) watched() error {
 				if !ok {
 					return fault("a uri that is not a string")
 				}
-				if !f.observe && !f.caller.sees(f.view, policy.Resource, uri).Allowed {
+				if !f.observe && !f.caller.judged(f.view, f.facts.Subject, policy.Resource, uri, nil).Allowed {
 					f.fr.foreign = true
 				}
 				return nil

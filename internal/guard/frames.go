@@ -19,7 +19,8 @@ const hiddenUpdate = dropped("an update of a resource that is hidden")
 
 // equip makes f filter by the caller's rights as they are now.
 func (x *exchange) equip(f *filter) {
-	f.view, f.observe = x.rights()
+	f.view, f.facts.Subject, f.observe = x.standing()
+	f.trusted, f.now = x.g.cfg.TrustAnnotations, x.g.cfg.Now
 	f.scoped, f.maxTTL = x.rev.eras() == modern, x.g.cfg.MaxTTL.Milliseconds()
 	f.caller, f.known, f.reading = x, &x.g.known, &x.g.reading
 	if x.own != nil {
@@ -95,8 +96,8 @@ func (x *exchange) admitsUpdate(fr *frame) error {
 	if !fr.hasURI {
 		return fault("a resource update without a uri")
 	}
-	view, observe := x.rights()
-	if x.sees(view, policy.Resource, fr.uri).Allowed {
+	view, s, observe := x.standing()
+	if x.judged(view, s, policy.Resource, fr.uri, nil).Allowed {
 		return nil
 	}
 	x.out.Filtered++

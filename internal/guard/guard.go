@@ -60,7 +60,8 @@ type Config struct {
 	Tasks   *Tasks           // which tasks are whose; nil: one of the Guard's own
 	Catalog *catalog.Catalog // what the server offers; nil: one of the Guard's own
 
-	Observe      bool // what the policy denies is reported and let pass
+	Observe      bool             // what the policy denies is reported and let pass
+	Now          func() time.Time // the time, for conditions that ask for it; nil is time.Now
 	Logger       *zap.Logger
 	NewRequestID func() string // nil: random text
 }
@@ -161,6 +162,9 @@ func New(cfg Config) (*Guard, error) {
 	}
 	if cfg.Catalog == nil {
 		cfg.Catalog = new(catalog.Catalog)
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = zap.NewNop()

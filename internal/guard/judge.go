@@ -19,16 +19,23 @@ type verdict struct {
 	limit    *policy.Limit // that a use counts for; nil if it is not limited
 	ask      bool          // each use has to be approved by a person first
 	observed bool          // the policy denies it and is only observed
+	unclear  bool          // its arguments mean one thing to some readers and another to others
 }
 
 // rights returns what applies to the caller now, and whether denials are only
 // observed.
 func (x *exchange) rights() (*policy.View, bool) {
+	view, _, observe := x.standing()
+	return view, observe
+}
+
+// standing is rights, with the caller as they are now.
+func (x *exchange) standing() (*policy.View, *policy.Subject, bool) {
 	p, s := x.g.cfg.Policy(), x.subject()
 	if p == nil || s == nil {
-		return new(policy.View), false
+		return new(policy.View), s, false
 	}
-	return p.View(s, x.g.cfg.Server), x.g.cfg.Observe || p.Observe()
+	return p.View(s, x.g.cfg.Server), s, x.g.cfg.Observe || p.Observe()
 }
 
 // subject returns the caller as they are now, nil if their grant has ended.
@@ -101,15 +108,15 @@ func (x *exchange) decide(m *jsonrpc.Message, t target) verdict {
 	p := &m.Params
 	switch t {
 	case tool:
-		return x.one(policy.Tool, p.Name, "name")
+		return x.one(policy.Tool, p.Name, "name", argsOf(m))
 	case prompt:
-		return x.one(policy.Prompt, p.Name, "name")
+		return x.one(policy.Prompt, p.Name, "name", argsOf(m))
 	case resource:
-		return x.one(policy.Resource, p.URI, "uri")
+		return x.one(policy.Resource, p.URI, "uri", noArgs)
 	case reference:
 		switch {
 		case p.RefType.Value == "ref/prompt" && !p.RefURI.Set:
-			return x.one(policy.Prompt, p.RefName, "ref.name")
+			return x.one(policy.Prompt, p.RefName, "ref.name", nil) // its arguments are being written
 		case p.RefType.Value == "ref/resource" && !p.RefName.Set:
 			return x.template(p.RefURI)
 		}
@@ -117,7 +124,7 @@ func (x *exchange) decide(m *jsonrpc.Message, t target) verdict {
 	case watches:
 		var v verdict
 		for _, uri := range p.Subscriptions {
-			one := x.one(policy.Resource, uri, "notifications.resourceSubscriptions")
+			one := x.one(policy.Resource, uri, "notifications.resourceSubscriptions", noArgs)
 			if one.refusal != nil {
 				return one
 			}
@@ -130,18 +137,35 @@ func (x *exchange) decide(m *jsonrpc.Message, t target) verdict {
 	return verdict{}
 }
 
-// one asks about one name. where is the member that has to have it.
-func (x *exchange) one(kind policy.Kind, name jsonrpc.Text, where string) verdict {
+// noArgs are the arguments of what has none.
+var noArgs = []byte("{}")
+
+// argsOf returns the arguments of a message.
+func argsOf(m *jsonrpc.Message) []byte {
+	if m.Params.Arguments == nil {
+		return noArgs
+	}
+	return m.Params.Arguments
+}
+
+// one asks about one name. where is the member that has to have it; args are the arguments of its use, nil if they are not
+// known.
+func (x *exchange) one(kind policy.Kind, name jsonrpc.Text, where string, args []byte) verdict {
 	if !name.Set || name.Value == "" {
 		return verdict{refusal: invalid("Invalid params: " + where)}
 	}
-	view, observe := x.rights()
-	d := x.sees(view, kind, name.Value)
+	view, subject, observe := x.standing()
+	d := x.judged(view, subject, kind, name.Value, args)
 	v := verdict{named: true, kind: kind, name: name.Value, rule: d.Rule, limit: d.Limit, ask: d.Ask}
 	switch {
 	case d.Allowed:
+	case d.Variant != "":
+		v.refusal = malformed("The arguments have a member that some take for another that is judged: " + clip(d.Variant))
+		v.unclear = true
 	case observe:
 		v.observed = true
+	case d.Seen:
+		v.refusal = notDone(kind, notWithThese(called(kind, name.Value)), "the policy does not allow it with these arguments")
 	default:
 		v.refusal = hidden(x.rev, kind, name.Value)
 	}
@@ -152,9 +176,9 @@ func (x *exchange) one(kind policy.Kind, name jsonrpc.Text, where string) verdic
 // template or a URI without variables. The latter may be known as a resource, unless
 // a rule says that this template is not to be had.
 func (x *exchange) template(uri jsonrpc.Text) verdict {
-	v := x.one(policy.Template, uri, "ref.uri")
+	v := x.one(policy.Template, uri, "ref.uri", nil)
 	if (v.refusal != nil || v.observed) && v.named && v.rule == policy.NoRule && !strings.Contains(uri.Value, "{") {
-		if r := x.one(policy.Resource, uri, "ref.uri"); r.refusal == nil && !r.observed {
+		if r := x.one(policy.Resource, uri, "ref.uri", nil); r.refusal == nil && !r.observed {
 			return r
 		}
 	}

@@ -90,16 +90,22 @@ func (f *filter) unread(kind policy.Kind, name string) {
 
 // shows asks the policy whether an entry that was met before may be shown.
 func (f *filter) shows(e *knownEntry) bool {
-	if e.kind == policy.Resource && strings.HasPrefix(e.name, uiScheme) {
-		return f.allows(e.kind, e.name) // which tools there are may have changed
+	if e.kind == policy.Resource && strings.HasPrefix(e.name, uiScheme) || f.view.Conditional(e.kind) {
+		return f.allows(e.kind, e.name, e.tool) // which tools there are may have changed, or what else it depends on
 	}
 	return e.shows(f.view)
 }
 
-// allows asks the policy whether an entry may be shown.
-func (f *filter) allows(kind policy.Kind, name string) bool {
+// allows asks the policy whether an entry may be shown. Of a tool, what the entry itself says of it counts.
+func (f *filter) allows(kind policy.Kind, name string, tool *catalog.Tool) bool {
 	if kind == policy.Resource && strings.HasPrefix(name, uiScheme) {
-		return f.caller.sees(f.view, kind, name).Allowed
+		return f.caller.judged(f.view, f.facts.Subject, kind, name, nil).Allowed
 	}
-	return f.view.Decide(kind, name).Allowed
+	if !f.view.Conditional(kind) {
+		return f.view.Decide(kind, name).Allowed
+	}
+	if f.facts.Tool = (policy.Annotations{}); f.trusted && tool != nil {
+		f.facts.Tool = tool.Annotations
+	}
+	return f.view.Judge(kind, name, &f.facts).Allowed
 }

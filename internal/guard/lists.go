@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/catalog"
 	"time"
 
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/jsonrpc"
@@ -17,6 +18,10 @@ func (f *filter) list(kind policy.Kind) error {
 	}
 	if s.space() != '[' {
 		return fault("a list that is not an array")
+	}
+	f.facts = policy.Facts{Subject: f.facts.Subject}
+	if f.view.Conditional(kind) {
+		f.facts.Now = f.now()
 	}
 	if kind == policy.Tool {
 		f.stock, f.spare = f.caller.shelf().Stock(), f.reading.spare(time.Now())
@@ -83,8 +88,8 @@ func (f *filter) entries(element func() (shown bool, err error)) error {
 // whether it may be shown.
 func (f *filter) element(kind policy.Kind) (shown bool, err error) {
 	if f.known == nil {
-		_, shown, err = f.entry(kind)
-		return shown, err
+		name, err := f.entry(kind)
+		return f.mayShow(kind, name, nil), err
 	}
 	e, sum := f.known.find(kind, &f.s, f.met)
 	if f.met = e; e != nil {
@@ -92,18 +97,24 @@ func (f *filter) element(kind policy.Kind) (shown bool, err error) {
 		return e.name != "" && (f.shows(e) || f.hide()), nil
 	}
 	start := f.s.pos()
-	name, shown, err := f.entry(kind)
+	name, err := f.entry(kind)
+	var tool *catalog.Tool
 	if err == nil && start >= f.s.base {
 		raw := f.s.slice(start, f.s.pos())
-		tool, read := f.define(kind, name, raw)
-		if read {
+		var read bool
+		if tool, read = f.define(kind, name, raw); read {
 			f.offer(kind, name, tool)
 		} else {
 			f.unread(kind, name)
 		}
 		f.known.learn(sum, kind, raw, name, tool)
 	}
-	return shown, err
+	return f.mayShow(kind, name, tool), err
+}
+
+// mayShow says whether an entry may be shown that was read just now. It has no name if it may not be shown to anyone.
+func (f *filter) mayShow(kind policy.Kind, name string, tool *catalog.Tool) bool {
+	return name != "" && (f.allows(kind, name, tool) || f.hide())
 }
 
 // identity is the member by which policies name an entry of each kind.
@@ -117,19 +128,19 @@ var identity = [...]struct {
 	policy.Template: {"uriTemplate", jsonrpc.NewNames("uriTemplate")},
 }
 
-// entry reads an entry of a list and says whether it may be shown. One that some
-// reader could take for another, or that has no name at all, may not, and its name
-// is returned as none.
-func (f *filter) entry(kind policy.Kind) (name string, shown bool, err error) {
+// entry reads an entry of a list and returns its name. One that some reader could
+// take for another, or that has no name at all, may not be shown, and its name is
+// returned as none.
+func (f *filter) entry(kind policy.Kind) (name string, err error) {
 	s := &f.s
 	if s.space() != '{' {
 		if !s.skip() {
-			return "", false, errJSON
+			return "", errJSON
 		}
-		return "", false, nil
+		return "", nil
 	}
 	if !s.enter('{') {
-		return "", false, errJSON
+		return "", errJSON
 	}
 	id := &identity[kind]
 	f.names.clear()
@@ -137,14 +148,14 @@ func (f *filter) entry(kind policy.Kind) (name string, shown bool, err error) {
 	for first := true; ; first = false {
 		more, ok := s.next('}', first)
 		if !ok {
-			return "", false, errJSON
+			return "", errJSON
 		}
 		if !more {
 			break
 		}
 		member, ok := s.key(&f.scratch)
 		if !ok {
-			return "", false, errJSON
+			return "", errJSON
 		}
 		usual, again := f.names.note(member)
 		sound = sound && !again
@@ -152,7 +163,7 @@ func (f *filter) entry(kind policy.Kind) (name string, shown bool, err error) {
 			if s.space() != '"' {
 				sound = false
 			} else if named = f.nameText(); !named {
-				return "", false, errJSON
+				return "", errJSON
 			} else {
 				continue
 			}
@@ -162,14 +173,13 @@ func (f *filter) entry(kind policy.Kind) (name string, shown bool, err error) {
 			}
 		}
 		if !s.skip() {
-			return "", false, errJSON
+			return "", errJSON
 		}
 	}
 	if !sound || !named || len(f.name) == 0 || hasControl(f.name) {
-		return "", false, nil
+		return "", nil
 	}
-	name = string(f.name)
-	return name, f.allows(kind, name) || f.hide(), nil
+	return string(f.name), nil
 }
 
 // nameText consumes a string into f.name, unescaped.

@@ -3,11 +3,9 @@ package guard
 import (
 	"math"
 	"strconv"
-	"strings"
 
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/catalog"
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/jsonrpc"
-	"github.com/mcpgateway/caddy-mcp-gateway/policy"
 )
 
 // mirrorPrefix is what the names of header fields begin with that repeat arguments of a call.
@@ -118,20 +116,3 @@ func (x *exchange) wasCompared(key string) bool {
 	return false
 }
 
-// sees asks the policy about one name. A resource of the scheme ui (SEP-1865), for which the policy has no rule, may be read
-// by who may see a tool whose results it shows.
-func (x *exchange) sees(view *policy.View, kind policy.Kind, name string) policy.Decision {
-	d := view.Decide(kind, name)
-	if d.Allowed || d.Rule != policy.NoRule || kind != policy.Resource || !strings.HasPrefix(name, uiScheme) {
-		return d
-	}
-	for _, tool := range x.shelf().ShownBy(name) {
-		if by := view.Decide(policy.Tool, tool); by.Allowed {
-			return policy.Decision{Allowed: true, Rule: by.Rule} // what is said of calls is not said of pages
-		}
-	}
-	return d
-}
-
-// uiScheme is what the URIs of such resources begin with.
-const uiScheme = "ui://"

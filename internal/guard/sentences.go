@@ -53,6 +53,11 @@ func pleaseApprove(what string) string {
 	return "Your agent wants to use " + what + ". Open the page to see with what, and to approve or deny it."
 }
 
+// notWithThese says that something may be used, but not in this way.
+func notWithThese(what string) string {
+	return "Not done: " + what + " may not be used with these arguments; whoever administers access to this server can allow it, and sending the same again will not help."
+}
+
 // counted says in words whose calls a limit counts together.
 var counted = [...]string{
 	policy.PerUser:   "by one person",

@@ -76,7 +76,7 @@ func (x *exchange) openTask(id jsonrpc.Text) (heldTask, verdict) {
 	t := heldTask{handle: id.Value}
 	t.tool, sealed, _ = strings.Cut(sealed, "\n")
 	t.upstream, t.plain, _ = strings.Cut(sealed, "\n")
-	v := x.one(policy.Tool, jsonrpc.Text{Value: t.tool, Set: true}, "taskId")
+	v := x.one(policy.Tool, jsonrpc.Text{Value: t.tool, Set: true}, "taskId", nil)
 	if v.refusal != nil {
 		unknown.decision, unknown.reason = v.refusal.decision, v.refusal.reason
 		v.refusal = unknown
@@ -156,8 +156,8 @@ func (x *exchange) task(plain string) (t heldTask, ok bool) {
 	if !ok {
 		return heldTask{}, false
 	}
-	view, observe := x.rights()
-	return t, observe || view.Decide(policy.Tool, t.tool).Allowed
+	view, s, observe := x.standing()
+	return t, observe || x.judged(view, s, policy.Tool, t.tool, nil).Allowed
 }
 
 // newTask seals the id of a task that the call has become.
