@@ -263,8 +263,8 @@ func (s *Server) grantState(ctx context.Context, id string) (*grantState, error)
 	known.Session = nil
 	st.clientID, st.clientName, st.resource, st.person, st.subject = g.Client, g.ClientName, g.Resource, &known, subject(&known)
 	st.subject.Client, st.subject.Narrowing = policy.Client{ID: g.Client, Name: g.ClientName}, g.Narrowing
-	if s.due(g, p, s.askAhead()) && !s.due(g, p, s.cfg.IdentityRefresh) {
-		s.asks.start(id, func() (*grantRecord, error) { return s.readPerson(context.WithoutCancel(ctx), id) })
+	if s.due(g, p, s.askAheadOf(id)) && !s.due(g, p, s.cfg.IdentityRefresh) {
+		s.askAnew(ctx, id, g, p, false)
 	}
 	return st, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"math"
 	"time"
 
@@ -73,8 +74,14 @@ func (s *Server) ahead(t time.Time, limit time.Duration) bool {
 	return wait > 0 && wait <= limit+clockSkew
 }
 
-// askAhead is the age at which the roles of a grant in use are read anew without anybody waiting for it.
+// askAhead is the greatest age at which the roles of a grant in use are read anew without anybody waiting for it.
 func (s *Server) askAhead() time.Duration { return s.cfg.IdentityRefresh / 5 * 4 }
+
+// askAheadOf is that age of one grant: some are read anew earlier, so that those which were read together are not for ever.
+func (s *Server) askAheadOf(id string) time.Duration {
+	spread := s.cfg.IdentityRefresh / 5
+	return s.askAhead() - time.Duration(maphash.String(s.cache.seed, id)%uint64(spread+1))
+}
 
 // askProvider reads the person of a grant anew, and waits for it as long as it has to: until the answer is there while the
 // roles are too old to be used, else for a moment only.
@@ -87,7 +94,7 @@ func (s *Server) askProvider(ctx context.Context, id string, g *grantRecord, p *
 		}
 		return nil, errStale
 	}
-	call := s.asks.start(id, func() (*grantRecord, error) { return s.readPerson(context.WithoutCancel(ctx), id) })
+	call := s.askAnew(ctx, id, g, p, !usable)
 	var timeout <-chan time.Time
 	if usable {
 		timer := time.NewTimer(s.askWait)
@@ -116,6 +123,24 @@ func (s *Server) askProvider(ctx context.Context, id string, g *grantRecord, p *
 // errAsking says that another node is reading the same person's roles.
 var errAsking = errors.New("another node is asking the identity provider")
 
+// askAnew has the person of a grant read anew, when it is the provider's turn; urgent says that what is known of them can't be used without.
+func (s *Server) askAnew(ctx context.Context, id string, g *grantRecord, p *identity.Person, urgent bool) *flight[*grantRecord] {
+	ctx = context.WithoutCancel(ctx)
+	// Where passwords are checked here, or the configuration alone decides, nobody else is asked.
+	_, here := s.providers[g.Provider].(identity.Verifier)
+	here = here || s.outdated(g, p)
+	return s.asks.start(id, func() (*grantRecord, error) {
+		if !here {
+			ctx, cancel := context.WithTimeout(ctx, readTimeout)
+			defer cancel()
+			if err := s.paces.find(g.Provider).may(ctx, s.now(), urgent); err != nil {
+				return nil, err
+			}
+		}
+		return s.readPerson(ctx, id)
+	})
+}
+
 // readPerson asks the provider once. Around the call the record is marked instead of locked, so that a slow provider holds up nobody
 // who does not need its answer.
 func (s *Server) readPerson(ctx context.Context, id string) (*grantRecord, error) {
@@ -132,7 +157,7 @@ func (s *Server) readPerson(ctx context.Context, id string) (*grantRecord, error
 			return err
 		}
 		switch seen = g; {
-		case !s.due(g, before, s.askAhead()):
+		case !s.due(g, before, s.askAheadOf(id)):
 			return errFresh
 		case s.ahead(g.Asking, askingTTL) && !s.outdated(g, before):
 			return errAsking
@@ -154,6 +179,7 @@ func (s *Server) readPerson(ctx context.Context, id string) (*grantRecord, error
 	// What the provider says is as old as the question: a change that it tells of meanwhile may not be in the answer.
 	began := s.now().UTC()
 	after, asked := refresher.Refresh(ctx, before)
+	s.paces.find(g.Provider).answered(s.now(), asked)
 	if errors.Is(asked, identity.ErrEnded) || errors.Is(asked, identity.ErrDenied) {
 		if err := s.endGrant(ctx, id, g, before, asked.Error()); err != nil {
 			return nil, err

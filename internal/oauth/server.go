@@ -39,6 +39,7 @@ type Server struct {
 	accepting  *accepting
 	directory  directory
 	news       news
+	paces      paces
 	askWait    time.Duration
 	bodyWait   time.Duration
 	routes     map[string]http.HandlerFunc
