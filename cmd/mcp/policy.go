@@ -18,7 +18,7 @@ func policyCommand() *cobra.Command {
 		Args:  arguments(),
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(validateCommand(), explainCommand(), initCommand(), suggestCommand(), casesCommand())
+	cmd.AddCommand(validateCommand(), explainCommand(), initCommand(), suggestCommand(), casesCommand(), schemaCommand())
 	return cmd
 }
 
