@@ -7,7 +7,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 MODULE      := github.com/mcpgateway/caddy-mcp-gateway
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test build xcaddy bench fuzz lint fmt formatted vet peers
+.PHONY: help demo test build xcaddy bench bench-signin fuzz lint fmt formatted vet peers
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
@@ -34,6 +34,9 @@ test: formatted vet lint peers ## everything CI runs
 
 bench: build ## measures the gateway against Caddy's plain reverse_proxy
 	$(GO) run ./caddymodule/bench -caddy $(CADDY)
+
+bench-signin: ## measures registering, signing in, tokens, introspection and refusals, alone and 64 at once
+	$(GO) test ./internal/oauth -run '^$$' -bench '^Benchmark(Register|Login|CodeToToken|Refresh|Introspect|Refusal)$$' -benchtime 5s -count 3 -timeout 30m
 
 fuzz: ## fuzzes every target there is for FUZZTIME each (10m, or a number of inputs: 20000x)
 	@for directory in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n 1 dirname | sort -u); do \
