@@ -115,4 +115,3 @@ func (x *exchange) wasCompared(key string) bool {
 	}
 	return false
 }
-
