@@ -17,6 +17,7 @@ func init() { caddy.RegisterModule(adminAPI{}) }
 // adminAPI is the gateway's part of Caddy's admin API:
 //
 //	GET    /mcp_gateway/policy       which policy is in force
+//	POST   /mcp_gateway/policy/explain  what somebody, or a grant, may do, and why
 //	GET    /mcp_gateway/grants       what people have granted agents
 //	GET    /mcp_gateway/grants/<id>
 //	DELETE /mcp_gateway/grants/<id>  ends a grant, and the streams opened under it
@@ -37,6 +38,7 @@ func (adminAPI) CaddyModule() caddy.ModuleInfo {
 func (adminAPI) Routes() []caddy.AdminRoute {
 	return []caddy.AdminRoute{
 		{Pattern: "GET /mcp_gateway/policy", Handler: adminHandler(getPolicy)},
+		{Pattern: "POST /mcp_gateway/policy/explain", Handler: adminHandler(explainPolicy)},
 		{Pattern: "GET /mcp_gateway/grants", Handler: adminHandler(listGrants)},
 		{Pattern: "GET /mcp_gateway/grants/{id}", Handler: adminHandler(getGrant)},
 		{Pattern: "DELETE /mcp_gateway/grants/{id}", Handler: adminHandler(revokeGrant)},

@@ -107,3 +107,65 @@ func TestAdminRotatesTheKeys(t *testing.T) {
 		}
 	}
 }
+
+func TestAdminExplainsThePolicyInForce(t *testing.T) {
+	startGateway(t, gatewayConfig{
+		Site:   mount("/mcp", newUpstream(t), "server weather"),
+		Policy: "role member {\n allow weather tools get_* when `args.city == \"Berlin\"`\n}\npermission more {\n allow weather tools list_*\n}",
+	})
+	const path = "/mcp_gateway/policy/explain"
+	for body, want := range map[string]string{
+		`{"as":{"roles":["member"]},"server":"weather","tool":"get_weather","args":{"city":"Berlin"}}`: `"decision":"allow"`,
+		`{"as":{"roles":["member"]},"server":"weather","tool":"get_weather","args":{"city":"Rome"}}`:   `args.city == \"Berlin\" is false`,
+		`{"as":{"roles":["member"]},"server":"weather","tool":"list_files"}`:                           `"rule":"no rule allows it"`,
+		`{"as":{"permissions":["more"]},"server":"weather","tool":"list_files"}`:                       `"decision":"allow"`,
+		`{"grant":"client:bot","server":"weather","tool":"get_weather","args":{"city":"Berlin"}}`:      `"decision":"allow"`,
+	} {
+		w, err := adminPost(t, http.MethodPost, path, body)
+		if err != nil || !strings.Contains(w.Body.String(), want) {
+			t.Errorf("%s: %v %s", body, err, w.Body)
+		}
+	}
+	for body, c := range map[string]struct {
+		status int
+		says   string
+	}{
+		``:   {http.StatusBadRequest, "JSON object"},
+		`[]`: {http.StatusBadRequest, "JSON object"},
+		`{"server":"weather","server":"weather","tool":"t"}`:               {http.StatusBadRequest, "JSON object"},
+		`{"server":"wether","tool":"t"}`:                                   {http.StatusBadRequest, "no server named wether; did you mean weather?"},
+		`{"server":"weather","tol":"t"}`:                                   {http.StatusBadRequest, "did you mean tool?"},
+		`{"grant":"nothere","server":"weather","tool":"t"}`:                {http.StatusNotFound, "no such grant"},
+		`{"grant":"client:nobody","server":"weather","tool":"t"}`:          {http.StatusNotFound, "no such grant"},
+		`{"grant":"client:bot","tool":"t"}`:                                {http.StatusBadRequest, "needs a server"},
+		`{"grant":"client:bot","as":{},"server":"weather","tool":"t"}`:     {http.StatusBadRequest, "in place of as"},
+		`{"grant":7,"server":"weather","tool":"t"}`:                        {http.StatusBadRequest, "in place of as"},
+		`{"server":"weather","tool":"` + strings.Repeat("x", 2<<20) + `"}`: {http.StatusRequestEntityTooLarge, "at most"},
+	} {
+		var refused caddy.APIError
+		if w, err := adminPost(t, http.MethodPost, path, body); !errors.As(err, &refused) || refused.HTTPStatus != c.status || !strings.Contains(refused.Err.Error(), c.says) {
+			t.Errorf("%.80s: %v %s", body, err, w.Body)
+		}
+	}
+}
+
+func TestAdminListsAndEndsClients(t *testing.T) {
+	startGateway(t, gatewayConfig{Site: mount("/mcp", newUpstream(t))})
+	var clients []adminClient
+	w, err := admin(t, http.MethodGet, "/mcp_gateway/clients")
+	if err != nil || json.Unmarshal(w.Body.Bytes(), &clients) != nil || len(clients) != 1 || clients[0].ID != "bot" || clients[0].Origin != "static" {
+		t.Fatalf("%v %s", err, w.Body)
+	}
+	if w, err := admin(t, http.MethodGet, "/mcp_gateway/clients/bot"); err != nil || !strings.Contains(w.Body.String(), `"id":"bot"`) {
+		t.Errorf("%v %s", err, w.Body)
+	}
+	if w, err := admin(t, http.MethodDelete, "/mcp_gateway/clients/bot"); err != nil || w.Body.String() != `{"grants":0}`+"\n" {
+		t.Errorf("%v %s", err, w.Body)
+	}
+	for _, method := range []string{http.MethodGet, http.MethodDelete} {
+		var refused caddy.APIError
+		if _, err := admin(t, method, "/mcp_gateway/clients/https%3A%2F%2Fa.example%2Fb"); !errors.As(err, &refused) || refused.HTTPStatus != http.StatusNotFound {
+			t.Errorf("%s: got %v", method, err)
+		}
+	}
+}

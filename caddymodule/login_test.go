@@ -107,6 +107,14 @@ func TestAPersonsAgentIsLetInRefreshedAndEndedWithItsGrant(t *testing.T) {
 	if w, err = admin(t, http.MethodGet, "/mcp_gateway/grants/"+grants[0].ID); err != nil || !strings.Contains(w.Body.String(), grants[0].ID) {
 		t.Errorf("%v %s", err, w.Body)
 	}
+	for body, want := range map[string]string{
+		`{"grant":"` + grants[0].ID + `","tool":"list_files"}`:  `"decision":"allow"`,
+		`{"grant":"` + grants[0].ID + `","tool":"get_weather"}`: `"decision":"deny"`,
+	} {
+		if w, err = adminPost(t, http.MethodPost, "/mcp_gateway/policy/explain", body); err != nil || !strings.Contains(w.Body.String(), want) {
+			t.Errorf("%s: %v %s", body, err, w.Body)
+		}
+	}
 	if w, err = admin(t, http.MethodDelete, "/mcp_gateway/grants/"+grants[0].ID); err != nil || w.Code != http.StatusNoContent {
 		t.Fatalf("%v %d", err, w.Code)
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/store"
+	"github.com/mcpgateway/caddy-mcp-gateway/policy"
 )
 
 // How an OAuth client became known.
@@ -150,4 +151,17 @@ func (s *Server) eachGrant(ctx context.Context, f func(id string, g *grantRecord
 		return nil
 	}
 	return err
+}
+
+// GrantSubject returns for whom an agent acts under a grant, with what policies go by as it is now, and the URL of the mount that
+// the grant is for, which is "" for a client that acts for itself. The error is ErrNoGrant, the store's or the identity provider's.
+func (s *Server) GrantSubject(ctx context.Context, id string) (*policy.Subject, string, error) {
+	state, err := s.grantState(ctx, id)
+	switch {
+	case err != nil:
+		return nil, "", err
+	case state.err != nil:
+		return nil, "", ErrNoGrant
+	}
+	return state.subject, state.resource, nil
 }
