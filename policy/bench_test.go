@@ -121,3 +121,64 @@ func BenchmarkParseAndCompile(b *testing.B) {
 		})
 	}
 }
+
+// What more than names decides: a condition about the person, one about the arguments, what the server says of a tool, a
+// limit and a narrowing, each beside 1,000 rules that name others.
+func BenchmarkJudge(b *testing.B) {
+	for what, rule := range map[string]string{
+		"nothing":     "{tools: [t]}",
+		"limit":       "{tools: [t], limit: 30/m}",
+		"annotations": "{tools: [t], annotations: {readOnlyHint: true}}",
+		"when-user":   `{tools: [t], when: 'user.org == "org_a" && "engineer" in user.roles'}`,
+		"when-args":   `{tools: [t], when: 'args.owner == "acme" && size(args.title) < 200'}`,
+	} {
+		var text strings.Builder
+		text.WriteString("everyone:\n  allow:\n    - " + rule + "\n")
+		for i := range 1_000 {
+			fmt.Fprintf(&text, "    - {tools: [other_%d], when: 'user.org == \"org_%d\"'}\n", i, i%10)
+		}
+		v := mustCompile(b, text.String()).View(&Subject{}, "s")
+		f := Facts{
+			Subject: someone, Now: noon, Tool: Annotations{Known: true, ReadOnly: true}, Args: []byte(`{"owner":"acme","repo":"site","title":"A title of usual length","body":"And some text"}`),
+		}
+		b.Run(what, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				f.steady = nil // each call is judged on its own
+				decisionSink = v.Judge(Tool, "t", &f)
+			}
+			if !decisionSink.Allowed {
+				b.Fatalf("%+v", decisionSink)
+			}
+		})
+	}
+}
+
+// A whole list, judged name by name, as a gateway does it while it filters.
+func BenchmarkList(b *testing.B) {
+	for what, rules := range map[string]string{
+		"names": "{tools: [\"tool_*5*\"]}",
+		"user":  `{tools: ["*"], when: 'user.org == "org_a"'}`,
+		"args":  `{tools: ["*"], when: 'args.owner == "acme"'}`,
+		"reads": "{tools: [\"*\"], annotations: {readOnlyHint: true}}",
+	} {
+		v := mustCompile(b, "everyone:\n  allow:\n    - "+rules+"\n").View(&Subject{}, "s")
+		for _, n := range []int{10, 1_000, 10_000} {
+			names := make([]string, n)
+			for i := range names {
+				names[i] = fmt.Sprintf("tool_%d", i)
+			}
+			b.Run(fmt.Sprintf("%s/%d", what, n), func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					f := Facts{Subject: someone, Now: noon}
+					for i, name := range names {
+						f.Tool = Annotations{Known: true, ReadOnly: i%2 == 0}
+						decisionSink = v.Judge(Tool, name, &f)
+					}
+				}
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/name")
+			})
+		}
+	}
+}

@@ -80,11 +80,12 @@ func (v *View) Explain(k Kind, name string, f *Facts) Explanation {
 		return x
 	}
 	e := &evaluation{server: v.server, name: name, kind: k, facts: *f, listing: f.Args == nil}
+	w := &weigher{view: v, kind: k, name: name, e: e}
 	var told []*rule
 	tell := func(r *rule) (stop bool) {
 		if !slices.Contains(told, r) {
 			told = append(told, r)
-			x.Rules = append(x.Rules, Considered{Rule: r.title, Applies: outcomeWords[r.outcome(k, f, e)], Why: r.why(k, f, e)})
+			x.Rules = append(x.Rules, Considered{Rule: r.title, Applies: outcomeWords[w.outcome(r, f)], Why: r.why(k, f, e)})
 		}
 		return len(told) == maxErrors
 	}

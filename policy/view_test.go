@@ -123,7 +123,19 @@ func TestAllocations(t *testing.T) {
 	s := &Subject{Roles: []string{"member", "unknown", "admin", "guest", "partner"}, Permissions: []string{"reader", "no_search"}, Org: "org_a"}
 	v := p.View(s, "github")
 	denied := mustView(t, mustParse(t, `everyone: {allow: [{resources: ["**"]}], deny: [{resources: ["docs://x/**", "file:///etc/**"]}]}`), s)
+	conditional := mustView(t, mustParse(t, `everyone: {allow: [{tools: [a], limit: 3/m}, {tools: [b], annotations: {readOnlyHint: true}}, {tools: [c], when: 'user.org == "x"'}, {tools: [d]}]}`), s)
+	narrow := p.View(&Subject{Roles: s.Roles, Narrowing: &Narrowing{ReadOnly: true, Tools: []string{"merge"}}}, "github")
+	judge := func(v *View, name string) func() {
+		return func() {
+			f := Facts{Subject: s, Tool: Annotations{Known: true, ReadOnly: true}, Args: []byte("{}"), Now: noon}
+			decisionSink = v.Judge(Tool, name, &f)
+		}
+	}
 	for what, f := range map[string]func(){
+		"a limit":            judge(conditional, "a"),
+		"annotations":        judge(conditional, "b"),
+		"no condition of it": judge(conditional, "d"),
+		"what is left":       judge(narrow, "merge"),
 		"View":               func() { viewSink = p.View(s, "github") },
 		"an exact name":      func() { decisionSink = v.Decide(Tool, "merge") },
 		"a glob":             func() { decisionSink = v.Decide(Tool, "get_issue") },

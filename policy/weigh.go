@@ -10,32 +10,41 @@ const (
 	unknown // the arguments decide, which are not known
 )
 
-// weigh judges a name that no deny rule without conditions speaks against, by the rules that there are besides.
-func (v *View) weigh(k Kind, name string, f *Facts) Decision {
-	e := evaluations.Get().(*evaluation)
-	e.server, e.name, e.kind = v.server, name, k
-	if f != nil {
-		e.facts, e.listing = *f, f.Args == nil
-	}
-	d := v.kinds[k].weigh(k, name, f, e)
-	if e.reading.variant != "" {
-		d = Decision{Rule: ruleVariant, Variant: e.reading.variant}
-	} else if !d.Allowed && f != nil && !e.listing {
-		e.facts.Args, e.listing = nil, true
-		d.Seen = v.kinds[k].weigh(k, name, f, e).Allowed
-	}
-	*e = evaluation{}
-	evaluations.Put(e)
-	return d
-}
-
 // ruleVariant is why a call is denied whose arguments have a name that some readers take for one that a condition asks for.
 const ruleVariant = "the arguments have a name in another spelling that a condition asks for"
 
-func (d *verdicts) weigh(k Kind, name string, f *Facts, e *evaluation) Decision {
+// weigher judges one name by rules that ask for more than names. The facts are handed along beside it, so that they need not
+// be on the heap.
+type weigher struct {
+	view *View
+	kind Kind
+	name string
+	e    *evaluation // of expressions; nil until the first
+}
+
+// weigh judges a name that no deny rule without conditions speaks against, by the rules that there are besides.
+func (v *View) weigh(k Kind, name string, f *Facts) Decision {
+	w := weigher{view: v, kind: k, name: name}
+	d := w.weigh(f)
+	if w.e == nil {
+		return d
+	}
+	if w.e.reading.variant != "" {
+		d = Decision{Rule: ruleVariant, Variant: w.e.reading.variant}
+	} else if !d.Allowed && !w.e.listing {
+		w.e.facts.Args, w.e.listing = nil, true
+		d.Seen = w.weigh(f).Allowed
+	}
+	*w.e = evaluation{}
+	evaluations.Put(w.e)
+	return d
+}
+
+func (w *weigher) weigh(f *Facts) Decision {
+	d := &w.view.kinds[w.kind]
 	var barred *rule
-	d.denyIf.each(name, func(r *rule) bool {
-		if o := r.outcome(k, f, e); o == yes || o == failed {
+	d.denyIf.each(w.name, func(r *rule) bool {
+		if o := w.outcome(r, f); o == yes || o == failed {
 			barred = r
 		}
 		return barred != nil
@@ -43,13 +52,13 @@ func (d *verdicts) weigh(k Kind, name string, f *Facts, e *evaluation) Decision 
 	if barred != nil {
 		return Decision{Rule: barred.title}
 	}
-	by := d.allow.first(name)
+	by := d.allow.first(w.name)
 	if by == nil {
-		d.allowIf.each(name, func(r *rule) bool {
+		d.allowIf.each(w.name, func(r *rule) bool {
 			if by != nil && compareLimits(r.limit, by.limit) <= 0 {
 				return false
 			}
-			if o := r.outcome(k, f, e); o == yes || o == unknown {
+			if o := w.outcome(r, f); o == yes || o == unknown {
 				by = r
 			}
 			return by != nil && by.limit == nil
@@ -59,10 +68,10 @@ func (d *verdicts) weigh(k Kind, name string, f *Facts, e *evaluation) Decision 
 		return Decision{Rule: NoRule}
 	}
 	allowed := Decision{Allowed: true, Limit: by.limit, Rule: by.title}
-	asking := d.ask.first(name)
+	asking := d.ask.first(w.name)
 	if asking == nil {
-		d.askIf.each(name, func(r *rule) bool {
-			if o := r.outcome(k, f, e); o == yes || o == failed {
+		d.askIf.each(w.name, func(r *rule) bool {
+			if o := w.outcome(r, f); o == yes || o == failed {
 				asking = r
 			}
 			return asking != nil
@@ -74,16 +83,16 @@ func (d *verdicts) weigh(k Kind, name string, f *Facts, e *evaluation) Decision 
 	return allowed
 }
 
-// outcome judges the conditions of a rule for a thing of the kind. Without facts it can't.
-func (r *rule) outcome(k Kind, f *Facts, e *evaluation) outcome {
-	if !r.conditional(k) {
+// outcome judges the conditions of a rule. Without facts (f is nil) it can't.
+func (w *weigher) outcome(r *rule, f *Facts) outcome {
+	if !r.conditional(w.kind) {
 		return yes
 	}
 	if f == nil {
 		return failed
 	}
 	said := yes
-	if k == Tool && r.hints != nil {
+	if w.kind == Tool && r.hints != nil {
 		switch {
 		case !f.Tool.Known:
 			said = failed
@@ -95,25 +104,31 @@ func (r *rule) outcome(k Kind, f *Facts, e *evaluation) outcome {
 		return said
 	}
 	// What is certain without the other comes first, and then what is open: an error that only some arguments lead to is none.
-	switch o := r.when.of(f, e); o {
-	case yes:
-		return said
-	default:
+	if o := w.condition(r.when, f); o != yes {
 		return o
 	}
+	return said
 }
 
-// of is judge, once for all names if it says the same of all.
-func (c *condition) of(f *Facts, e *evaluation) outcome {
-	if c.uses&^usesNow != 0 {
-		return c.judge(e)
+// condition judges an expression, once for all names of a list if it says the same of all.
+func (w *weigher) condition(c *condition, f *Facts) outcome {
+	if w.e == nil {
+		w.e = evaluations.Get().(*evaluation)
+		w.e.server, w.e.name, w.e.kind, w.e.facts, w.e.listing = w.view.server, w.name, w.kind, *f, f.Args == nil
+	}
+	depends := usesTool | usesAnnotations
+	if !w.e.listing {
+		depends |= usesArgs
+	}
+	if c.uses&depends != 0 {
+		return c.judge(w.e)
 	}
 	o, ok := f.steady[c]
 	if !ok {
 		if f.steady == nil {
 			f.steady = make(map[*condition]outcome, 1)
 		}
-		o = c.judge(e)
+		o = c.judge(w.e)
 		f.steady[c] = o
 	}
 	return o
