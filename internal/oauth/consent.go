@@ -142,7 +142,7 @@ func (s *Server) begin(w http.ResponseWriter, r *http.Request, sealer *seal.Seal
 	case identity.Redirector:
 		var err error
 		tx.Step = stepCallback
-		location, tx.Secret, err = p.Start(r.Context(), identity.Start{RedirectURI: s.endpoint("callback"), State: tx.Token, LoginHint: req.Hint, Anew: req.Anew})
+		location, tx.Secret, err = p.Start(r.Context(), identity.Start{RedirectURI: s.endpoint(s.callbackOf(provider.Name())), State: tx.Token, LoginHint: req.Hint, Anew: req.Anew})
 		if err != nil {
 			s.trouble(w, r, err)
 			return

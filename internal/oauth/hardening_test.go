@@ -13,6 +13,29 @@ import (
 // Each test here is an attack that has worked against some gateway or authorization server, and shows that it does not
 // work here.
 
+// Of two providers one is the attacker's. Whoever chooses that one is sent on by it to the other, as if they had chosen that, with the state of
+// the login here: the other one's code must not be handed to the attacker's (RFC 9700 section 4.4.1).
+func TestAttackMixUpOfIdentityProviders(t *testing.T) {
+	mallory := &hostedProvider{name: "mallory", callback: "/callback/mallory"}
+	f := newFixture(t, func(c *Config) { c.Providers = append(c.Providers, mallory) })
+	for _, tc := range []struct{ chosen, own, other string }{{"mallory", "/callback/mallory", "/callback"}, {"hosted", "/callback", "/callback/mallory"}} {
+		b := f.browser()
+		v := b.answer(b.authorize(authorizeQuery(f.register(testRedirect), testRedirect)), "/consent", "decision", "allow", "provider", tc.chosen)
+		q := v.Away.Query()
+		if q.Get("redirect_uri") != testIssuer+tc.own {
+			t.Errorf("%s sends people back to %s", tc.chosen, q.Get("redirect_uri"))
+		}
+		answer := "?code=carol&state=" + url.QueryEscape(q.Get("state"))
+		finished := mallory.finished + f.hosted.finished
+		if v = b.open(testIssuer + tc.other + answer); v.Status != http.StatusBadRequest || mallory.finished+f.hosted.finished != finished {
+			t.Errorf("the answer of the other one: %d", v.Status)
+		}
+		if v = b.open(testIssuer + tc.own + answer); v.Status != http.StatusOK || v.URL.Path != "/consent" {
+			t.Errorf("its own answer: %d", v.Status)
+		}
+	}
+}
+
 // CVE-2025-4143: the redirect URI was not checked at the authorization endpoint, so that any place could be sent a code.
 func TestAttackRedirectURINotRegistered(t *testing.T) {
 	f := newFixture(t, nil)

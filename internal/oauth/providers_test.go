@@ -90,11 +90,16 @@ func (p *localProvider) asked() int {
 }
 
 // hostedProvider signs people in elsewhere; its codes are the names of people.
-type hostedProvider struct{ started, finished int }
+type hostedProvider struct {
+	name, callback    string
+	started, finished int
+}
 
-func newHostedProvider() *hostedProvider { return new(hostedProvider) }
+func newHostedProvider() *hostedProvider {
+	return &hostedProvider{name: "hosted", callback: "/callback"}
+}
 
-func (p *hostedProvider) Name() string  { return "hosted" }
+func (p *hostedProvider) Name() string  { return p.name }
 func (p *hostedProvider) Label() string { return "Hosted" }
 
 func (p *hostedProvider) Start(_ context.Context, in identity.Start) (string, []byte, error) {
@@ -108,7 +113,7 @@ func (p *hostedProvider) Start(_ context.Context, in identity.Start) (string, []
 
 func (p *hostedProvider) Finish(_ context.Context, in identity.Finish) (*identity.Person, error) {
 	p.finished++
-	if string(in.Secret) != "verifier of "+in.Query.Get("state") || in.RedirectURI != testIssuer+"/callback" {
+	if string(in.Secret) != "verifier of "+in.Query.Get("state") || in.RedirectURI != testIssuer+p.callback {
 		return nil, identity.ErrCallback
 	}
 	switch code := in.Query.Get("code"); code {
@@ -119,6 +124,6 @@ func (p *hostedProvider) Finish(_ context.Context, in identity.Finish) (*identit
 	case "down":
 		return nil, &identity.Unavailable{Err: errors.New("connection refused")}
 	default:
-		return &identity.Person{Provider: "hosted", ID: code, Email: code + "@example.com", Roles: []string{"member"}}, nil
+		return &identity.Person{Provider: p.name, ID: code, Email: code + "@example.com", Roles: []string{"member"}}, nil
 	}
 }

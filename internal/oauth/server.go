@@ -117,13 +117,13 @@ func (s *Server) makeRoutes(issuerPath string) map[string]http.HandlerFunc {
 		s.prefix + "authorize":       page(s.serveAuthorize, both),
 		s.prefix + "consent":         page(s.serveConsent, both),
 		s.prefix + "signin":          page(s.serveSignIn, both),
-		s.prefix + "callback":        page(s.serveCallback, get),
 		s.prefix + "connections":     page(s.serveConnections, both),
 		s.prefix + "token":           open(s.serveToken, post),
 		s.prefix + "revoke":          open(s.serveRevoke, post),
 		s.prefix + "introspect":      page(s.serveIntrospect, post),
 		s.prefix + "jwks":            open(s.serveJWKS, get),
 	}
+	s.addCallbackRoutes(routes, page)
 	s.addLogoutRoutes(routes)
 	if s.cfg.Approvals != nil {
 		routes[s.prefix+pathApprove] = page(s.serveApproval, both)
