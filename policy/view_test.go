@@ -125,9 +125,10 @@ func TestAllocations(t *testing.T) {
 	denied := mustView(t, mustParse(t, `everyone: {allow: [{resources: ["**"]}], deny: [{resources: ["docs://x/**", "file:///etc/**"]}]}`), s)
 	conditional := mustView(t, mustParse(t, `everyone: {allow: [{tools: [a], limit: 3/m}, {tools: [b], annotations: {readOnlyHint: true}}, {tools: [c], when: 'user.org == "x"'}, {tools: [d]}]}`), s)
 	narrow := p.View(&Subject{Roles: s.Roles, Narrowing: &Narrowing{ReadOnly: true, Tools: []string{"merge"}}}, "github")
+	args := []byte("{}")
 	judge := func(v *View, name string) func() {
 		return func() {
-			f := Facts{Subject: s, Tool: Annotations{Known: true, ReadOnly: true}, Args: []byte("{}"), Now: noon}
+			f := Facts{Subject: s, Tool: Annotations{Known: true, ReadOnly: true}, Args: args, Now: noon}
 			decisionSink = v.Judge(Tool, name, &f)
 		}
 	}
