@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"reflect"
 	"testing"
+	"time"
 
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/oauth"
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/pages"
@@ -27,7 +28,7 @@ roles:
 	if err != nil {
 		t.Fatal(err)
 	}
-	app := &App{policy: new(policySource), shared: new(runtime)}
+	app := &App{policy: new(policySource), shared: new(runtime), now: time.Now}
 	app.policy.state.Store(&policyState{policy: compiled})
 	return app
 }

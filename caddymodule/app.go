@@ -105,7 +105,7 @@ type App struct {
 	oauth        *oauth.Server
 	oauthNames   []string // the paths it has or keeps free, folded
 	sites        *survey
-	handlers     map[string]*Handler // of the mounts, by the server's name
+	handlers     map[string][]*Handler // of the mounts, by the server's name
 	streams      *streams
 	seq          uint64   // later configs have higher ones
 	shared       *runtime // nil until provisioned
@@ -196,6 +196,7 @@ func (app *App) Provision(ctx caddy.Context) error {
 		Abilities:        app.abilities,
 		Offers:           app.offers,
 		Approvals:        app.shared.approvals,
+		Trusted:          app.trusted,
 		Audit:            app.auditor,
 		Logger:           app.logger.Named("oauth"),
 		Now:              app.now,

@@ -176,9 +176,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return err
 	}
 	if h.app.handlers == nil {
-		h.app.handlers = make(map[string]*Handler)
+		h.app.handlers = make(map[string][]*Handler)
 	}
-	h.app.handlers[h.Server] = h
+	h.app.handlers[h.Server] = append(h.app.handlers[h.Server], h)
 	return nil
 }
 

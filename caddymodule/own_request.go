@@ -31,9 +31,13 @@ func (h *Handler) ask(w http.ResponseWriter, r *http.Request, credential string)
 // toolsOf returns the tools of a server, by its name in the policy, whether anybody may use them or not. The server is asked
 // if nobody has yet, so this may take a while, and fails if the server does.
 func (app *App) toolsOf(ctx context.Context, server string) ([]catalog.Offer, error) {
-	h := app.handlers[server]
-	if h == nil {
-		return nil, fmt.Errorf("there is no server %s", server)
+	err := fmt.Errorf("there is no server %s", server)
+	for _, h := range app.handlers[server] {
+		var offers []catalog.Offer
+		// Where a server has several mounts, some may lead to what can't be asked, such as its older transport.
+		if offers, err = h.guard.Offers(ctx, ""); err == nil {
+			return offers, nil
+		}
 	}
-	return h.guard.Offers(ctx, "")
+	return nil, err
 }

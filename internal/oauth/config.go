@@ -125,6 +125,9 @@ type Config struct {
 	// Offers lists the tools that a subject's role shows at a resource, for people to choose among. It returns when ctx ends, with what
 	// is known by then. Optional.
 	Offers func(context.Context, *policy.Subject, Resource) Offers
+	// Trusted reports whether what a server says of its tools counts, so that people can leave an agent those that only read. Optional:
+	// no server's word does.
+	Trusted func(Resource) bool
 	// Contact says whom a person asks whose role allows nothing, such as it@example.com. Optional.
 	Contact string
 

@@ -194,7 +194,7 @@ func (s *Server) showConnections(w http.ResponseWriter, r *http.Request, sess *p
 		if page.Tokens == nil {
 			page.Tokens = new(pages.Tokens)
 		}
-		s.describePersonal(r.Context(), page.Tokens, sess, grants)
+		s.describePersonal(page.Tokens, sess, grants)
 	}
 	if page.Asking, err = s.asking(r.Context(), sess, grants); err != nil {
 		s.trouble(w, r, err)

@@ -40,11 +40,10 @@ type Offers struct {
 	Tools []Offer
 	// Partial is set if there may be more, since the server's own list was not to be had.
 	Partial bool
-	// Trusted is set if what the server says of its tools counts, so that some are known to only read.
-	Trusted bool
 }
 
-// Offer is one of them. Title is the server's own name of it for people, and may be empty; ReadOnly is set if it is known to only read.
+// Offer is one of them. Title is the server's own name of it for people, and may be empty; ReadOnly is set if the server says that it only
+// reads, which counts where the server is trusted.
 type Offer struct {
 	Name, Title string
 	ReadOnly    bool
@@ -53,6 +52,8 @@ type Offer struct {
 // choice is what can be chosen for an agent at one resource.
 type choice struct {
 	Offers
+	// trusted is set if what the server says of its tools counts, so that some are known to only read.
+	trusted bool
 	// many is set if there are too many tools for a page.
 	many bool
 	// before is what the agent was left until now: what it lists can be chosen again.
@@ -87,7 +88,7 @@ func (s *Server) choices(ctx context.Context, p *identity.Person, resources []Re
 	defer cancel()
 	var asking sync.WaitGroup
 	for i, res := range resources {
-		all[i] = &choice{before: before[i], now: before[i]}
+		all[i] = &choice{before: before[i], now: before[i], trusted: s.trusted(res)}
 		if s.cfg.Offers != nil {
 			asking.Go(func() { all[i].Offers = s.cfg.Offers(ctx, subject(p), res) })
 		}
@@ -102,6 +103,9 @@ func (s *Server) choices(ctx context.Context, p *identity.Person, resources []Re
 	}
 	return all
 }
+
+// trusted reports whether what a server says of its tools counts.
+func (s *Server) trusted(res Resource) bool { return s.cfg.Trusted != nil && s.cfg.Trusted(res) }
 
 // prepare sorts the tools, with those that were chosen before, and leaves out what can't be shown as it is: who ticks a name has to know
 // which it is, and a browser has to send it as it was.
@@ -137,7 +141,7 @@ func (c *choice) idle() bool { return len(c.Tools) == 0 && !c.Partial && !c.many
 
 // mayRead reports whether tools that only read can be chosen: where they are known to, or where they were chosen before, since that
 // leaves none if they are not known any more.
-func (c *choice) mayRead() bool { return c.Trusted || c.before != nil && c.before.ReadOnly }
+func (c *choice) mayRead() bool { return c.trusted || c.before != nil && c.before.ReadOnly }
 
 // page is the choice as it is shown; suffix tells its fields from those of other choices in the same form. It is nil if there is none.
 func (c *choice) page(suffix string) *pages.Choosing {
@@ -156,7 +160,7 @@ func (c *choice) page(suffix string) *pages.Choosing {
 		if c.many && !chosen(t.Name) {
 			continue
 		}
-		page.Tools = append(page.Tools, pages.Tool{Name: t.Name, Title: t.Title, ReadOnly: t.ReadOnly && c.Trusted, Chosen: chosen(t.Name)})
+		page.Tools = append(page.Tools, pages.Tool{Name: t.Name, Title: t.Title, ReadOnly: t.ReadOnly && c.trusted, Chosen: chosen(t.Name)})
 	}
 	return page
 }

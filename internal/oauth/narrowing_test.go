@@ -20,8 +20,9 @@ import (
 // offering has people choose among some tools, of which those that begin with get are known to only read.
 func offering(names ...string) func(*Config) {
 	return func(c *Config) {
+		c.Trusted = func(Resource) bool { return true }
 		c.Offers = func(context.Context, *policy.Subject, Resource) Offers {
-			o := Offers{Trusted: true}
+			o := Offers{}
 			for _, name := range names {
 				o.Tools = append(o.Tools, Offer{Name: name, Title: "Title of " + name, ReadOnly: strings.HasPrefix(name, "get")})
 			}
@@ -123,12 +124,7 @@ func TestAttackFormsThatWiden(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t, func(c *Config) {
 				offering("list", "get_a")(c)
-				offers := c.Offers
-				c.Offers = func(ctx context.Context, s *policy.Subject, res Resource) Offers {
-					o := offers(ctx, s, res)
-					o.Trusted = !tc.untrusted
-					return o
-				}
+				c.Trusted = func(Resource) bool { return !tc.untrusted }
 			})
 			clientID := f.register(testRedirect)
 			b := f.browser()
@@ -190,6 +186,7 @@ func TestAnEarlierChoiceStands(t *testing.T) {
 	offering("get_a")(&f.server.cfg)
 	f.left(clientID, b, "may", "read")
 	f.server.cfg.Offers = func(context.Context, *policy.Subject, Resource) Offers { return Offers{Partial: true} }
+	f.server.cfg.Trusted = nil
 	v := b.page3Of(authorizeQuery(clientID, testRedirect))
 	if !strings.Contains(v.Body, `value="read" checked`) {
 		t.Fatalf("the earlier choice is not shown:\n%s", v.Body)
@@ -327,7 +324,7 @@ roles:
 	for range 2000 {
 		subject := &policy.Subject{Roles: []string{"member"}}
 		c := &choice{}
-		c.Trusted, c.Partial = random.IntN(2) == 0, random.IntN(2) == 0
+		c.trusted, c.Partial = random.IntN(2) == 0, random.IntN(2) == 0
 		for _, name := range universe[:6] {
 			if view(subject).Decide(policy.Tool, name).Allowed && random.IntN(4) > 0 {
 				c.Tools = append(c.Tools, Offer{Name: name})
