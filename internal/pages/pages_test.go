@@ -242,7 +242,7 @@ func TestPagesSayWhatIsTrue(t *testing.T) {
 		"grant-choosing": {
 			[]string{
 				"How much of this may it use? Everything my role allows Also what is added later.", "Only tools that only read At the moment get_issue, list_issues.",
-				"Only the tools I tick Nothing that is added later.", "create_issue Create an issue", "list_issues only reads", "the server could not be asked",
+				"Only the tools I tick Nothing that is added later.", "create_issue Create an issue", "list_issues Only reads", "get_issue Get an issue, only reads", "the server could not be asked",
 				"what this server says of its tools is not relied on here",
 			},
 			[]string{"list_issues list_issues"},
