@@ -56,9 +56,18 @@ func (app *App) checkMentions(mentions ...mention) error {
 // checkPolicy checks a policy that comes later for everything that the first one was checked for, once all of the config was
 // known.
 func (app *App) checkPolicy(p *policy.Policy) error {
-	errs := []error{checkMentions(p, app.mentions)}
-	if servers := app.serverNames(); len(servers) > 0 {
-		errs = append(errs, p.CheckServers(servers))
+	return errors.Join(checkMentions(p, app.mentions), app.checkServers(p))
+}
+
+// checkServers checks that the rules of a policy are for servers that exist, and go by annotations only where these count.
+func (app *App) checkServers(p *policy.Policy) error {
+	servers := app.serverNames()
+	if len(servers) == 0 {
+		return nil // the authorization server alone is being checked
+	}
+	errs := []error{p.CheckServers(servers)}
+	for _, server := range app.sites.untrusted {
+		errs = append(errs, p.NeedsAnnotations(server))
 	}
 	return errors.Join(errs...)
 }

@@ -246,9 +246,14 @@ func TestAnEditOfThePolicyFileIsFeltByOpenStreams(t *testing.T) {
 	if _, list := g.call("/mcp", "tools/list", "{}"); !strings.Contains(list, "list_files") || strings.Contains(list, "get_weather") {
 		t.Error(list)
 	}
+	write("roles:\n  member:\n    allow:\n      - tools: [\"*\"]\n        annotations: { readOnlyHint: true }\n")
+	eventually(t, "annotations are found to count for nothing here", func() bool {
+		w, err := admin(t, http.MethodGet, "/mcp_gateway/policy")
+		return err == nil && strings.Contains(w.Body.String(), "write trust annotations there")
+	})
 	logged := g.logged()
-	if strings.Count(logged, `"event":"policy_loaded"`) != 2 || strings.Count(logged, `"event":"policy_refused"`) != 1 ||
-		strings.Count(logged, "THE POLICY FROM BEFORE STAYS IN FORCE") != 1 {
-		t.Error("the log does not tell of two policies and one that was refused")
+	if strings.Count(logged, `"event":"policy_loaded"`) != 2 || strings.Count(logged, `"event":"policy_refused"`) != 2 ||
+		strings.Count(logged, "THE POLICY FROM BEFORE STAYS IN FORCE") != 2 {
+		t.Error("the log does not tell of two policies and two that were refused")
 	}
 }

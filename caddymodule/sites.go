@@ -18,6 +18,7 @@ type survey struct {
 	seats     []*seat
 	resources []oauth.Resource // one for each URL
 	behind    []string         // where sites listen whose public origin is taken to be the issuer
+	untrusted []string         // the servers whose annotations do not count
 }
 
 // seat is one mount at one public origin of its site; or, with no mount, a site that has the OAuth endpoints alone.
@@ -70,13 +71,18 @@ func (app *App) takeSurvey(http *caddyhttp.App) error {
 		}
 	}
 	result := &survey{seats: s.seats, behind: slices.Compact(slices.Sorted(slices.Values(s.behind)))}
+	for _, found := range findings {
+		if name := found.spot.name(); found.spot.Mount != "" && !found.trusts && !slices.Contains(result.untrusted, name) {
+			result.untrusted = append(result.untrusted, name)
+		}
+	}
 	s.relate()
 	result.resources = s.resources()
 	s.checkIssuer()
 	s.checkDefault(result.resources)
 	app.sites = result
 	if servers := app.serverNames(); len(servers) > 0 {
-		s.fail(app.written.checkServers(app.policy.current(), servers))
+		s.fail(app.written.check(app.policy.current(), app.checkServers))
 		s.fail(app.Clients.checkServers(servers))
 	}
 	return errors.Join(s.errs...)

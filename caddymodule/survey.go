@@ -18,6 +18,7 @@ type finding struct {
 	server *caddyhttp.Server
 	hosts  []string // the site's hosts, in lower case; nil: every host
 	spot   spot
+	trusts bool // the server's annotations count
 
 	gates  []gate   // of the routes around it
 	before []answer // what answers earlier
@@ -111,7 +112,11 @@ func (f *finder) object(object map[string]any, hosts []string, depth int) {
 		mount, _ := object["mount"].(string)
 		server, _ := object["server"].(string)
 		resource, _ := object["resource"].(string)
-		f.found = append(f.found, finding{f.server, hosts, spot{mount, server, resource}, slices.Clone(f.gates), slices.Clone(f.answers)})
+		trust, _ := object["trust"].([]any)
+		f.found = append(f.found, finding{
+			server: f.server, hosts: hosts, spot: spot{mount, server, resource}, trusts: slices.Contains(trust, any("annotations")),
+			gates: slices.Clone(f.gates), before: slices.Clone(f.answers),
+		})
 		return
 	case "invoke":
 		name, _ := object["name"].(string)

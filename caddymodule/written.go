@@ -66,14 +66,14 @@ func (w *written) at(place spot, err error) error {
 	return err
 }
 
-// checkServers checks that the rules of a policy are for servers that exist.
-func (w *written) checkServers(p *policy.Policy, servers []string) error {
-	err := p.CheckServers(servers)
+// check checks a policy, such that errors name the lines of an inline one.
+func (w *written) check(p *policy.Policy, check func(*policy.Policy) error) error {
+	err := check(p)
 	if err == nil || w.policy == nil {
 		return err
 	}
 	if placed, compileErr := policy.Compile(w.policy); compileErr == nil {
-		return placed.CheckServers(servers)
+		return check(placed)
 	}
 	return err
 }
