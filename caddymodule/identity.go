@@ -41,7 +41,8 @@ type WorkOS struct {
 	// such as {env.WORKOS_API_KEY}, so that the key stays out of the config.
 	APIKey string `json:"api_key,omitempty"`
 
-	// The organizations whose members are let in, in order of preference. Either this or any_organization is required.
+	// The organizations whose members are let in, in the order in which they are offered to who is a member of several. Either this or
+	// any_organization is required.
 	Organizations []string `json:"organizations,omitempty"`
 
 	// Let in the members of every organization of the environment.

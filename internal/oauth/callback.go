@@ -57,15 +57,22 @@ func (s *Server) serveCallback(w http.ResponseWriter, r *http.Request) {
 		s.seeOther(w, r, s.grantPage(tx))
 		return
 	}
+	if tx.Step == stepChoose {
+		s.seeOther(w, r, s.choicePage(tx))
+		return
+	}
 	provider, ok := s.providers[tx.Provider].(identity.Redirector)
 	if !ok || tx.Step != stepCallback || !tx.matches(query.get("state")) || r.URL.EscapedPath() != s.prefix+s.callbackOf(tx.Provider) {
 		s.noTransaction(w, r, errNoTransaction)
 		return
 	}
+	var choice *identity.Choice
 	person, err := provider.Finish(r.Context(), identity.Finish{RedirectURI: s.endpoint(s.callbackOf(tx.Provider)), Query: query.values, Secret: tx.Secret})
 	switch {
 	case err == nil:
 		s.signedIn(w, r, sealer, tx, person)
+	case errors.As(err, &choice):
+		s.offerChoice(w, r, sealer, tx, choice)
 	case errors.Is(err, identity.ErrCallback) && query.get("error") == codeAccessDenied:
 		s.cancel(w, r, tx, "The person did not sign in.")
 	case errors.Is(err, identity.ErrCallback), errors.Is(err, identity.ErrDenied):

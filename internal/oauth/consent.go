@@ -107,7 +107,7 @@ func (s *Server) postedTx(r *http.Request, sealer *seal.Sealer) (*transaction, p
 	if err != nil {
 		return nil, params{}, err
 	}
-	if name := form.repeated(fieldTx, "decision", "provider", "username", "password"); name != "" {
+	if name := form.repeated(fieldTx, "decision", "provider", "username", "password", "organization"); name != "" {
 		return nil, params{}, errNoTransaction
 	}
 	tx, err := s.loadTx(r, sealer, form.get(fieldTx))

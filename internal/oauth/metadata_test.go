@@ -118,7 +118,7 @@ func TestPathsThatAreNotOurs(t *testing.T) {
 			t.Errorf("%q is handled", path)
 		}
 	}
-	if got := len(f.server.Paths()); got != 12 {
+	if got := len(f.server.Paths()); got != 13 {
 		t.Errorf("there are %d paths: %v", got, f.server.Paths())
 	}
 	own := newFixture(t, func(c *Config) { c.Path = "/oauth" })

@@ -93,6 +93,7 @@ func (p *localProvider) asked() int {
 type hostedProvider struct {
 	name, callback    string
 	started, finished int
+	busy              bool // Choose does not work
 }
 
 func newHostedProvider() *hostedProvider {
@@ -117,6 +118,8 @@ func (p *hostedProvider) Finish(_ context.Context, in identity.Finish) (*identit
 		return nil, identity.ErrCallback
 	}
 	switch code := in.Query.Get("code"); code {
+	case "several":
+		return nil, &identity.Choice{Options: []identity.Option{{ID: "org_1", Name: "Acme"}, {ID: "org_2"}}, Pending: []byte("pending")}
 	case "":
 		return nil, identity.ErrCallback
 	case "outsider":
@@ -126,4 +129,14 @@ func (p *hostedProvider) Finish(_ context.Context, in identity.Finish) (*identit
 	default:
 		return &identity.Person{Provider: p.name, ID: code, Email: code + "@example.com", Roles: []string{"member"}}, nil
 	}
+}
+
+func (p *hostedProvider) Choose(_ context.Context, pending []byte, id string) (*identity.Person, error) {
+	if string(pending) != "pending" || id != "org_1" && id != "org_2" {
+		return nil, identity.ErrCallback
+	}
+	if p.busy {
+		return nil, &identity.Unavailable{}
+	}
+	return &identity.Person{Provider: p.name, ID: "dave", Org: id, OrgName: "Organization " + id, Roles: []string{"member"}}, nil
 }

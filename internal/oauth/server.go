@@ -132,6 +132,9 @@ func (s *Server) makeRoutes(issuerPath string) map[string]http.HandlerFunc {
 		routes[s.prefix+"register"] = open(s.serveRegister, post)
 	}
 	for _, p := range s.cfg.Providers {
+		if _, ok := p.(identity.Chooser); ok {
+			routes[s.prefix+"organization"] = page(s.serveOrganization, both)
+		}
 		if m, ok := p.(identity.Messenger); ok && m.Mailbox() != "" {
 			routes[s.prefix+m.Mailbox()] = page(s.mailbox(m), post)
 		}

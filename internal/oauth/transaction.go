@@ -37,6 +37,8 @@ const (
 	stepCallback
 	// stepGrant: the person has signed in, and page 3 was shown.
 	stepGrant
+	// stepChoose: the person has signed in, and has yet to choose an organization.
+	stepChoose
 )
 
 // authRequest is an authorization request that was found in order.

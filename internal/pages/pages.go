@@ -122,7 +122,7 @@ type Link struct{ URL, To string }
 
 // Pages draws pages. It is safe for concurrent use.
 type Pages struct {
-	ask, signIn, grant, message, welcome, connections, change, approve *template.Template
+	ask, signIn, organization, grant, message, welcome, connections, change, approve *template.Template
 
 	style     template.CSS
 	styleHash string

@@ -146,6 +146,7 @@ func TestFormsPostWhatWasPromised(t *testing.T) {
 			buttons []string
 		}{
 			"ask": {"/consent", []string{"allow", "cancel"}}, "signin": {"/signin", []string{"allow", "cancel"}}, "grant": {"/consent", []string{"allow", "deny"}},
+			"organization": {"/organization", []string{"allow", "cancel"}},
 		}[kind]
 		if len(forms) != 1 || attr(forms[0], "method") != "post" || attr(forms[0], "action") != want.action {
 			t.Errorf("%s: form posts to %v", s.name, forms)
@@ -168,6 +169,7 @@ func TestFormsPostWhatWasPromised(t *testing.T) {
 		}
 		wantFields := map[string][]string{
 			"ask-providers": {"tx=t0ken", "provider=workos", "provider=local"}, "signin": {"tx=t0ken", "username=", "password="}, "signin-wrong": {"tx=t0ken", "username=alice", "password="}, "signin-own": {"tx=t0ken", "username=", "password="},
+			"organization": {"tx=t0ken", "organization=org_1", "organization=org_2", "organization=org_3"}, "organization-own": {"tx=t0ken", "organization=org_1", "organization=org_2"},
 			"grant-others": {"tx=t0ken", "also=a", `also="><b>`},
 			"grant-choosing": {
 				"tx=t0ken", "may=all", "may=read", "may=tools", "tool=create_issue", "tool=get_issue", "tool=list_issues",

@@ -26,7 +26,7 @@ func New() *Pages {
 	style := regexp.MustCompile(`\n\s*`).ReplaceAllString(strings.TrimSpace(styleSheet), "\n")
 	sum := sha256.Sum256([]byte(style))
 	return &Pages{
-		ask: parse("ask"), signIn: parse("signin"), grant: parse("grant"), message: parse("message"), welcome: parse("welcome"), connections: parse("connections"), change: parse("change"), approve: parse("approve"),
+		ask: parse("ask"), signIn: parse("signin"), organization: parse("organization"), grant: parse("grant"), message: parse("message"), welcome: parse("welcome"), connections: parse("connections"), change: parse("change"), approve: parse("approve"),
 		style:     template.CSS(style), // our own file, and no template value reaches it
 		styleHash: "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'",
 	}

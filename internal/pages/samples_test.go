@@ -42,6 +42,11 @@ func signIn(username, problem string) func(*Pages, http.ResponseWriter) {
 	}
 }
 
+func organization(o Organization) func(*Pages, http.ResponseWriter) {
+	o.Action, o.Hidden = "/organization", hidden
+	return func(p *Pages, w http.ResponseWriter) { p.Organization(w, nil, o) }
+}
+
 func grant(g Grant) func(*Pages, http.ResponseWriter) {
 	g.Server, g.Resource, g.Action, g.Hidden = "github", "https://mcp.example.com/github", "/consent", hidden
 	return func(p *Pages, w http.ResponseWriter) { p.Grant(w, []string{"http://localhost:51234"}, g) }
@@ -170,6 +175,8 @@ var samples = []sample{
 		Status: 400, Title: "This sign-in can’t go on", Text: "It was not started in this browser, it is finished already, or it has taken more than ten minutes.",
 		Hint: "Go back to your app and connect again. Cookies have to be allowed for this site.",
 	})},
+	{"organization", organization(Organization{Client: program, Server: "github", Choices: []Choice{{"org_1", "Acme Corporation"}, {"org_2", "Globex"}, {"org_3", "org_3"}}})},
+	{"organization-own", organization(Organization{Choices: []Choice{{"org_1", "Acme"}, {"org_2", "<b>\u202eevil"}}})},
 	{"signin-own", func(p *Pages, w http.ResponseWriter) { p.SignIn(w, nil, SignIn{Action: "/signin", Hidden: hidden}) }},
 	{"welcome", welcome(Welcome{})},
 	{"welcome-again", welcome(Welcome{Notice: "You are signed out.", Providers: []Choice{{"workos", "WorkOS"}, {"local", "user name and password"}}})},

@@ -44,7 +44,7 @@ func (p *Provider) Lookup(ctx context.Context, id, org string) (*identity.Person
 		for n, m := range memberships {
 			of[n] = organization{id: m.Organization}
 		}
-		chosen, err := p.choose(of)
+		chosen, err := p.pick(of)
 		if err != nil {
 			return nil, err
 		}

@@ -23,23 +23,28 @@ func (p *Provider) accepts(org string) bool {
 	return org != "" && (p.cfg.AnyOrganization || slices.Contains(p.cfg.Organizations, org))
 }
 
-// choose picks the organization a session is to be in from those a person is an active member of: the one written first
-// in the configuration; where any is accepted, the only one. The error is an *identity.Denied.
-func (p *Provider) choose(of []organization) (organization, error) {
+// accepted returns those of the organizations that may come in: in the order of the configuration or, where any is accepted, as they are.
+func (p *Provider) accepted(of []organization) []organization {
 	if p.cfg.AnyOrganization {
-		switch len(of) {
-		case 0:
-			return organization{}, &identity.Denied{Reason: notAMember}
-		case 1:
-			return of[0], nil
-		default:
-			return organization{}, &identity.Denied{Reason: severalOrganizations}
-		}
+		return slices.DeleteFunc(slices.Clone(of), func(o organization) bool { return o.id == "" })
 	}
+	var all []organization
 	for _, id := range p.cfg.Organizations {
 		if i := slices.IndexFunc(of, func(o organization) bool { return o.id == id }); i >= 0 {
-			return of[i], nil
+			all = append(all, of[i])
 		}
 	}
-	return organization{}, &identity.Denied{Reason: notAMember}
+	return all
+}
+
+// pick picks an organization where nobody can be asked: the one written first in the configuration; where any is accepted, the only
+// one. The error is an *identity.Denied.
+func (p *Provider) pick(of []organization) (organization, error) {
+	switch of = p.accepted(of); {
+	case len(of) == 0:
+		return organization{}, &identity.Denied{Reason: notAMember}
+	case len(of) > 1 && p.cfg.AnyOrganization:
+		return organization{}, &identity.Denied{Reason: severalOrganizations}
+	}
+	return of[0], nil
 }

@@ -23,6 +23,9 @@ const (
 	maxCode = 2048
 )
 
+// errOtherUser says that an answer does not fit its token.
+var errOtherUser = errors.New("session token is of another user than the answer")
+
 // Start implements identity.Redirector. The secret is the PKCE verifier (RFC 7636). Although we authenticate with the API
 // key as well, it matters: without it a code caught from one browser could be fed to our callback by another.
 func (p *Provider) Start(_ context.Context, in identity.Start) (string, []byte, error) {
@@ -70,32 +73,46 @@ func (p *Provider) Finish(ctx context.Context, in identity.Finish) (*identity.Pe
 	if err != nil {
 		return nil, err
 	}
+	return p.enter(ctx, answer)
+}
+
+// enter makes a person of a session that has begun.
+func (p *Provider) enter(ctx context.Context, answer usermanagement.AuthenticateResponse) (*identity.Person, error) {
 	s, err := p.verify(ctx, answer.AccessToken)
 	if err != nil {
 		return nil, err
 	}
 	if s.subject != answer.User.ID {
-		return nil, &identity.Unavailable{Err: errors.New("session token is of another user than the answer")}
+		return nil, &identity.Unavailable{Err: errOtherUser}
 	}
-	s, refreshToken, err := p.admit(ctx, s, answer.RefreshToken)
+	actor := s.actor
+	if actor == "" && answer.Impersonator != nil {
+		actor = answer.Impersonator.Email
+	}
+	s, refreshToken, err := p.admit(ctx, s, &answer.User, answer.RefreshToken, actor)
 	if err != nil {
 		return nil, err
 	}
+	return p.person(ctx, &answer.User, s, refreshToken, actor), nil
+}
+
+// person is who a session is of; actor acts as them, if anybody does.
+func (p *Provider) person(ctx context.Context, user *usermanagement.User, s *session, refreshToken, actor string) *identity.Person {
 	person := &identity.Person{
 		Provider:     p.Name(),
-		ID:           answer.User.ID,
-		Email:        answer.User.Email,
-		Name:         strings.TrimSpace(answer.User.FirstName + " " + answer.User.LastName),
+		ID:           user.ID,
+		Email:        user.Email,
+		Name:         strings.TrimSpace(user.FirstName + " " + user.LastName),
 		OrgName:      p.organizationName(ctx, s.org),
 		Impersonator: s.actor,
 		Session:      packSession(refreshToken),
 	}
-	if person.Impersonator == "" && answer.Impersonator != nil {
-		person.Impersonator = answer.Impersonator.Email
+	if person.Impersonator == "" {
+		person.Impersonator = actor
 	}
 	s.describe(person)
-	person.Claims["email_verified"] = answer.User.EmailVerified
-	return person, nil
+	person.Claims["email_verified"] = user.EmailVerified
+	return person
 }
 
 // codeOf reads the callback: a code, or the error WorkOS reports instead (RFC 6749 §4.1.2).
@@ -114,7 +131,7 @@ func codeOf(q url.Values) (string, error) {
 	return codes[0], nil
 }
 
-// exchange redeems the code; if WorkOS wants an organization to be chosen first, it chooses.
+// exchange redeems the code. If WorkOS wants an organization to be chosen first, it does so where there is only one to choose.
 func (p *Provider) exchange(ctx context.Context, code, verifier string) (usermanagement.AuthenticateResponse, error) {
 	callCtx, n := withNote(ctx)
 	answer, err := p.users.AuthenticateWithCode(callCtx, usermanagement.AuthenticateWithCodeOpts{
@@ -127,23 +144,16 @@ func (p *Provider) exchange(ctx context.Context, code, verifier string) (userman
 	if f.code != workos_errors.OrganizationSelectionRequiredCode || f.pending == "" {
 		return answer, f.exchanged()
 	}
-	org, err := p.choose(f.choices)
+	org, err := p.choose(ctx, f.choices, waiting{Pending: f.pending})
 	if err != nil {
 		return answer, err
 	}
-	callCtx, n = withNote(ctx)
-	answer, err = p.users.AuthenticateWithOrganizationSelection(callCtx, usermanagement.AuthenticateWithOrganizationSelectionOpts{
-		ClientID: p.cfg.ClientID, PendingAuthenticationToken: f.pending, OrganizationID: org.id,
-	})
-	if err != nil {
-		return answer, p.failure("select the organization", err, n).exchanged()
-	}
-	return answer, nil
+	return p.selectOrganization(ctx, f.pending, org.id)
 }
 
-// admit makes sure that a fresh session is in an accepted organization and moves it into one if the person has one.
-// It returns the session and refresh token to go on with.
-func (p *Provider) admit(ctx context.Context, s *session, refreshToken string) (*session, string, error) {
+// admit makes sure that a fresh session is in an accepted organization and moves it into one if the person has one, or has the person
+// choose one of several. It returns the session and refresh token to go on with.
+func (p *Provider) admit(ctx context.Context, s *session, user *usermanagement.User, refreshToken, actor string) (*session, string, error) {
 	if p.accepts(s.org) && len(s.roles) > 0 {
 		return s, refreshToken, nil
 	}
@@ -160,22 +170,11 @@ func (p *Provider) admit(ctx context.Context, s *session, refreshToken string) (
 			}
 		}
 	}
-	org, err := p.choose(of)
+	org, err := p.choose(ctx, of, waiting{Refresh: refreshToken, User: user, Actor: actor})
 	if err != nil {
 		return nil, "", err
 	}
-	answer, f := p.renew(ctx, refreshToken, org.id)
-	if f != nil {
-		return nil, "", f.exchanged()
-	}
-	moved, err := p.verify(ctx, answer.AccessToken)
-	if err != nil {
-		return nil, "", err
-	}
-	if moved.subject != s.subject || moved.org != org.id {
-		return nil, "", &identity.Unavailable{Err: fmt.Errorf("WorkOS did not move the session into organization %s", org.id)}
-	}
-	return moved, answer.RefreshToken, nil
+	return p.move(ctx, user.ID, refreshToken, org.id)
 }
 
 // describe writes what the session says into a person.

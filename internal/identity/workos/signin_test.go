@@ -168,7 +168,7 @@ func TestFinishSettlesTheOrganization(t *testing.T) {
 	}{
 		"already in an accepted one":      {first: map[string]any{"org_id": "org_1", "role": "r"}, want: "org_1"},
 		"in none, member of one":          {memberships: []map[string]any{member("org_2", "active")}, want: "org_2"},
-		"in none, config order counts":    {memberships: []map[string]any{member("org_2", "active"), member("org_1", "active")}, want: "org_1"},
+		"in none, member of two":          {memberships: []map[string]any{member("org_2", "active"), member("org_1", "active")}, want: "choose org_1 org_2"},
 		"in another, member of ours too":  {first: map[string]any{"org_id": "org_9", "role": "admin"}, memberships: []map[string]any{member("org_9", "active"), member("org_1", "active")}, want: "org_1"},
 		"in another only":                 {first: map[string]any{"org_id": "org_9", "role": "admin"}, memberships: []map[string]any{member("org_9", "active")}, want: denied(notAMember)},
 		"in none, member of none":         {want: denied(notAMember)},
@@ -179,12 +179,13 @@ func TestFinishSettlesTheOrganization(t *testing.T) {
 		"no role and no membership":       {first: map[string]any{"org_id": "org_1"}, want: denied(notAMember)},
 		"any, in one":                     {adjust: anyOrganization, first: map[string]any{"org_id": "org_9", "role": "r"}, want: "org_9"},
 		"any, member of one":              {adjust: anyOrganization, memberships: []map[string]any{member("org_9", "active")}, want: "org_9"},
-		"any, member of several":          {adjust: anyOrganization, memberships: []map[string]any{member("org_8", "active"), member("org_9", "active")}, want: denied(severalOrganizations)},
+		"any, member of several":          {adjust: anyOrganization, memberships: []map[string]any{member("org_8", "active"), member("org_9", "active")}, want: "choose org_8 org_9"},
 		"any, member of none":             {adjust: anyOrganization, want: denied(notAMember)},
 		"any, a role without a place":     {adjust: anyOrganization, first: map[string]any{"role": "admin"}, want: denied(notAMember)},
-		"selection, config order counts":  {selection: []string{"org_9", "org_2", "org_1"}, want: "org_1"},
+		"selection with two of ours":      {selection: []string{"org_9", "org_2", "org_1"}, want: "choose org_1 org_2"},
+		"selection with one of ours":      {selection: []string{"org_9", "org_2"}, want: "org_2"},
 		"selection without ours":          {selection: []string{"org_8", "org_9"}, want: denied(notAMember)},
-		"selection with any and several":  {adjust: anyOrganization, selection: []string{"org_8", "org_9"}, want: denied(severalOrganizations)},
+		"selection with any and several":  {adjust: anyOrganization, selection: []string{"org_8", "org_9"}, want: "choose org_8 org_9"},
 		"selection with any and just one": {adjust: anyOrganization, selection: []string{"org_9"}, want: "org_9"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -208,7 +209,12 @@ func TestFinishSettlesTheOrganization(t *testing.T) {
 				}
 				return f.session("rt_2", map[string]any{"org_id": call.body["organization_id"], "role": "member"})
 			}
-			person, err := f.provider(c.adjust).Finish(t.Context(), callback())
+			provider := f.provider(c.adjust)
+			person, err := provider.Finish(t.Context(), callback())
+			if choice := (*identity.Choice)(nil); errors.As(err, &choice) {
+				last := chooseLast(t, provider, choice, c.want)
+				person, err, c.want = last, nil, last.Org
+			}
 			if denial := (*identity.Denied)(nil); errors.As(err, &denial) {
 				if got := "denied: " + denial.Reason; got != c.want || person != nil || !errors.Is(err, identity.ErrDenied) {
 					t.Errorf("got %+v, %q, want %q", person, got, c.want)
@@ -226,6 +232,46 @@ func TestFinishSettlesTheOrganization(t *testing.T) {
 				t.Errorf("kept %s, want %s", person.Session, want)
 			}
 		})
+	}
+}
+
+// chooseLast chooses the last of the organizations that are offered, which have to be those of want, "choose " and their ids; others can't
+// be chosen.
+func chooseLast(t *testing.T, p *Provider, choice *identity.Choice, want string) *identity.Person {
+	t.Helper()
+	got := "choose"
+	for _, option := range choice.Options {
+		got += " " + option.ID
+		if option.Name == "" {
+			t.Errorf("%s has no name", option.ID)
+		}
+	}
+	if got != want {
+		t.Fatalf("got to %s, want to %s", got, want)
+	}
+	for _, id := range []string{"org_7", ""} {
+		if person, err := p.Choose(t.Context(), choice.Pending, id); person != nil || !errors.Is(err, identity.ErrCallback) {
+			t.Errorf("chose %q: %+v, %v", id, person, err)
+		}
+	}
+	last := choice.Options[len(choice.Options)-1].ID
+	person, err := p.Choose(t.Context(), choice.Pending, last)
+	if err != nil || person.Org != last || person.ID != "user_1" || person.Email == "" {
+		t.Fatalf("chose %s: %+v, %v", last, person, err)
+	}
+	return person
+}
+
+func TestChoosingWithoutASignIn(t *testing.T) {
+	p := newFake(t).provider(nil)
+	for _, pending := range []string{"", "{}", "null", `{"options":["org_1"]}`, `{"options":["org_9"],"pending":"p"}`} {
+		if person, err := p.Choose(t.Context(), []byte(pending), "org_1"); person != nil || !errors.Is(err, identity.ErrCallback) {
+			t.Errorf("%s: %+v, %v", pending, person, err)
+		}
+	}
+	// The configuration may have changed meanwhile.
+	if person, err := p.Choose(t.Context(), []byte(`{"options":["org_9"],"pending":"p"}`), "org_9"); person != nil || !errors.Is(err, identity.ErrDenied) {
+		t.Errorf("an organization that may come in no more: %+v, %v", person, err)
 	}
 }
 

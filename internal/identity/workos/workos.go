@@ -38,8 +38,8 @@ type Config struct {
 	APIKey string
 	// BaseURL is where the API is; empty means DefaultBaseURL. Plain http is accepted on loopback only.
 	BaseURL string
-	// Organizations are the accepted organizations (org_…), in order of preference. Exactly one of Organizations and
-	// AnyOrganization must be set.
+	// Organizations are the accepted organizations (org_…), in the order in which they are offered to who is a member of several; where nobody
+	// can be asked, the first counts. Exactly one of Organizations and AnyOrganization must be set.
 	Organizations []string
 	// AnyOrganization accepts every organization of the environment, also those customers make for themselves. Whoever
 	// builds the Config warns the operator.
