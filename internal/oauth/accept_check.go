@@ -54,6 +54,9 @@ func (s *Server) issuerOf(token string, res Resource) (*Accepted, error) {
 	if isOwn(token) {
 		return nil, nil // ours, and nobody else's to see
 	}
+	if !isBearerToken(token) {
+		return nil, invalidToken("it has characters that no token has")
+	}
 	issuer, signed := foreign.PeekIssuer(token)
 	if signed {
 		if issuer == s.cfg.Issuer {

@@ -339,7 +339,9 @@ func TestAttackOurSecretsShownToOtherIssuers(t *testing.T) {
 	clientID := f.register(testRedirect)
 	code := f.browser().login(authorizeQuery(clientID, testRedirect)).code(t, testRedirect)
 	a := f.read(f.post("/token", redeem(clientID, code)))
-	for name, secret := range map[string]string{"personal": personalPrefix + "made-up", "code": code, "refresh": a.Refresh} {
+	for name, secret := range map[string]string{
+		"personal": personalPrefix + "made-up", "code": code, "refresh": a.Refresh, "behind a tab": "\t" + a.Refresh, "in quotes": `"` + a.Refresh + `"`,
+	} {
 		if _, err := f.callAt(secret, testResource, e.accepted(true, nil)); secret == "" || !errors.Is(err, ErrInvalidToken) {
 			t.Errorf("%s %q: %v", name, secret, err)
 		}

@@ -90,7 +90,7 @@ func (s *Server) showApproval(w http.ResponseWriter, r *http.Request, sess *pers
 		return
 	}
 	s.pages.Approve(w, nil, pages.Approve{
-		Action: s.endpoint(pathApprove), Hidden: []pages.Field{{Name: "token", Value: sess.Token}}, Call: waitingCall(pending, client),
+		Action: s.endpoint(pathApprove), Hidden: []pages.Field{{Name: "token", Value: sess.Token}}, Call: waitingCall(p, pending, client),
 		Person: personName(p), Email: p.Email, Org: orgName(p), Impersonator: p.Impersonator, Now: s.now(),
 	})
 }
@@ -158,6 +158,10 @@ func (s *Server) answer(ctx context.Context, p *identity.Person, action string, 
 	case answersOnce:
 		a = approval.Once
 	case answersAlways:
+		if p.Impersonator != "" {
+			// Who acts as somebody else may not leave something behind that goes on when they have gone.
+			return errNoAnswer
+		}
 		a = approval.Always
 	case answersDeny:
 		a = approval.Deny
@@ -180,7 +184,7 @@ func (s *Server) asking(ctx context.Context, sess *personSession, grants []perso
 	page := &pages.Asking{Action: s.endpoint(pathApprove), Hidden: []pages.Field{{Name: "token", Value: sess.Token}}}
 	for _, p := range waiting {
 		if client, alive := s.clientOf(sess.Login.Person, grants, p.Call.Grant, p.Call.ClientName); alive {
-			page.Waiting = append(page.Waiting, waitingCall(p, client))
+			page.Waiting = append(page.Waiting, waitingCall(sess.Login.Person, p, client))
 		}
 	}
 	for _, a := range always {
@@ -204,9 +208,10 @@ func (s *Server) clientOf(p *identity.Person, grants []personGrant, id, name str
 	return s.connection(p, grants[i]).Client, true
 }
 
-// waitingCall is a call that waits, as its person is shown it.
-func waitingCall(p *approval.Pending, client pages.Client) pages.WaitingCall {
+// waitingCall is a call that waits, as a person is shown it.
+func waitingCall(person *identity.Person, p *approval.Pending, client pages.Client) pages.WaitingCall {
 	return pages.WaitingCall{
 		ID: p.ID, Client: client, Server: p.Call.Server, Kind: p.Call.Kind, Name: p.Call.Name, Args: p.Args, More: p.More, Asked: p.Asked,
+		OnceOnly: person.Impersonator != "",
 	}
 }

@@ -235,3 +235,30 @@ func TestOnlyAPersonWhoCanSignInCanApprove(t *testing.T) {
 		t.Error("others can")
 	}
 }
+
+// Who acts as somebody else approves what they are there for, and leaves nothing behind that goes on when they have gone.
+func TestAttackAnImpersonatorApprovesForGood(t *testing.T) {
+	a := newAsks(t)
+	_, tokens := a.newTokens()
+	c := a.wants(a.grantOf(tokens), `{"number":1}`)
+	b := a.browser()
+	b.signIn()
+	a.actAs(b, "staff@example.com")
+	for _, page := range []string{a.desk.Page(c), ownPage} {
+		if v := b.open(page); !strings.Contains(v.Body, `value="once"`) || strings.Contains(v.Body, `value="always"`) {
+			t.Errorf("%s offers\n%s", page, v.Body)
+		}
+	}
+	id, err := c.ID()
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := b.open(a.desk.Page(c))
+	if got := b.reply(v, "always", "call", id); got.Status != http.StatusBadRequest {
+		t.Errorf("for good: %d", got.Status)
+	}
+	a.says(c, approval.Waiting)
+	b.reply(v, "once", "call", id)
+	a.says(c, approval.Approved)
+	a.says(c, approval.Waiting)
+}

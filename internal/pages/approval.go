@@ -26,6 +26,8 @@ type WaitingCall struct {
 	Args  string
 	More  int
 	Asked time.Time
+	// OnceOnly is set if it can't be approved for good.
+	OnceOnly bool
 }
 
 // StandingUse is something that an agent may use without asking.
@@ -58,6 +60,7 @@ type askingView struct {
 type waitingView struct {
 	ID, Server, Kind, Name, Args, Asked string
 	More                                int
+	OnceOnly                            bool
 	Client                              clientView
 	Action                              string
 	Hidden                              []Field
@@ -109,7 +112,7 @@ func viewAsking(a *Asking, now time.Time) *askingView {
 // viewWaiting brings a call into words. The arguments are fit to be shown already, line by line.
 func viewWaiting(c WaitingCall, action string, hidden []Field, now time.Time) waitingView {
 	return waitingView{
-		ID: c.ID, Server: line(c.Server), Kind: line(c.Kind), Name: line(c.Name), Args: c.Args, More: c.More, Client: viewClient(c.Client),
+		ID: c.ID, Server: line(c.Server), Kind: line(c.Kind), Name: line(c.Name), Args: c.Args, More: c.More, OnceOnly: c.OnceOnly, Client: viewClient(c.Client),
 		Asked: minutes(now.Sub(c.Asked)), Action: action, Hidden: hidden,
 	}
 }
