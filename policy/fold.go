@@ -6,8 +6,9 @@ import (
 )
 
 // foldName returns what a name has in common with all that some reader takes for it: readers in use fold case (by different
-// tables, some a character at a time and some by Unicode's simple folding), and leave out `_` and `-`.
+// tables, some a character at a time and some by Unicode's simple folding), leave out `_` and `-`, and end at a NUL.
 func foldName(name string) string {
+	name, _, _ = strings.Cut(name, "\x00")
 	plain := true
 	for i := range len(name) {
 		if c := name[i]; c == '_' || c == '-' || 'A' <= c && c <= 'Z' || c >= 0x80 {

@@ -87,10 +87,10 @@ func TestNarrowedViews(t *testing.T) {
 	if none := view(&Narrowing{Tools: []string{}}); none.Sight(Tool) != (Sight{}) || ids[none.ID()] {
 		t.Error("no tool at all is a sight")
 	}
-	for i := range 3 * maxViews {
+	for i := range maxViews + 100 {
 		view(&Narrowing{Tools: []string{fmt.Sprint(i)}})
 	}
-	if n := len(p.views.Load().views); n > maxViews {
+	if n := p.views.Load().size(); n > maxViews {
 		t.Errorf("%d views are kept", n)
 	}
 }

@@ -1,17 +1,8 @@
 package policy
 
 import (
-	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
-	"maps"
 	"slices"
-)
-
-// Bounds of the views that a policy keeps. When one is passed, all are let go and built again as they are asked for.
-const (
-	maxViews        = 1024
-	maxViewPatterns = 1 << 20
 )
 
 // View is what applies to agents of subjects of equal rights at one server. It is immutable and safe for concurrent use. The zero
@@ -50,12 +41,6 @@ type bars struct {
 	written, plain *index // see plainURI
 }
 
-// viewMemo holds the views that were asked for, by rights and server.
-type viewMemo struct {
-	views    map[string]*View
-	patterns int
-}
-
 // View returns what applies to s at the server; it never returns nil. Two subjects whose roles, permissions and
 // organization make no difference to the policy, and who left their agents the same, get the same View. Views are kept, so that asking again takes no lock and
 // does not allocate.
@@ -71,10 +56,8 @@ func (p *Policy) View(s *Subject, server string) *View {
 		left = s.Narrowing
 	}
 	key := appendRights(keyBuf[:0], numbers, p.orgs[s.Org], left, server)
-	if memo := p.views.Load(); memo != nil {
-		if v, ok := memo.views[string(key)]; ok {
-			return v
-		}
+	if v := p.views.Load().find(key); v != nil {
+		return v
 	}
 	if left != nil {
 		whole := *s
@@ -118,30 +101,6 @@ func appendRights(key []byte, numbers []int, org int, left *Narrowing, server st
 		key = binary.BigEndian.AppendUint32(key, uint32(n))
 	}
 	return append(key, server...)
-}
-
-// remember builds and keeps the view for a key, unless another goroutine just has.
-func (p *Policy) remember(key string, build func() *View) *View {
-	p.viewing.Lock()
-	defer p.viewing.Unlock()
-	memo := p.views.Load()
-	if memo == nil {
-		memo = &viewMemo{}
-	}
-	if v, ok := memo.views[key]; ok {
-		return v
-	}
-	v := build()
-	id := sha256.Sum256(append(p.digest[:len(p.digest):len(p.digest)], key...))
-	v.id = hex.EncodeToString(id[:16])
-	next := &viewMemo{views: make(map[string]*View), patterns: v.patterns}
-	if len(memo.views) < maxViews && memo.patterns+v.patterns <= maxViewPatterns {
-		maps.Copy(next.views, memo.views)
-		next.patterns += memo.patterns
-	}
-	next.views[key] = v
-	p.views.Store(next)
-	return v
 }
 
 // build collects the rules that apply, those of inherited roles included.

@@ -26,6 +26,9 @@ func TestAttackArgumentsInAnotherCase(t *testing.T) {
 		{"when all is compared", `args.o == {"a": 1, "A": 2}`, `{"o":{"a":1,"A":2}}`, ""},
 		{"from the other side", `{"a": 1} == args.o`, `{"o":{"A":1}}`, "A"},
 
+		{"up to a NUL", `args.owner == "acme"`, `{"owner":"acme","owner\u0000x":"evil"}`, "owner\x00x"},
+		{"from a prototype", `!has(args.force)`, `{"__proto__":{"force":true}}`, "__proto__"},
+
 		{"a name that is not asked for", `args.owner == "acme"`, `{"owner":"acme","title":"a","Title":"b"}`, "-"},
 		{"another level", `args.owner == "acme"`, `{"owner":"acme","o":{"owner":"a","Owner":"b"}}`, "-"},
 		{"a name that only begins alike", `args.owner == "acme"`, `{"owner":"acme","owners":"a","own":"b"}`, "-"},

@@ -13,8 +13,12 @@ type object struct {
 	members map[string]any
 	folded  map[string]string // folded names to names, once a name was asked for
 	twin    string            // a name that has a variant beside it; "" if none has
+	proto   bool              // there is a member that some readers in JavaScript take for others (see protoName)
 	reading *reading
 }
+
+// protoName is the member by which readers in JavaScript that copy members give an object others that aren't there.
+const protoName = "__proto__"
 
 // fold finds out which names are variants of one another.
 func (o *object) fold() {
@@ -24,6 +28,7 @@ func (o *object) fold() {
 	o.folded = make(map[string]string, len(o.members))
 	for name := range o.members {
 		key := foldName(name)
+		o.proto = o.proto || name == protoName
 		if _, twin := o.folded[key]; twin {
 			o.twin = name
 		}
@@ -41,6 +46,9 @@ func (o *object) errVariant(name string) ref.Val {
 func (o *object) variant(asked string) (name string, found bool) {
 	o.fold()
 	key := foldName(asked)
+	if o.proto && asked != protoName {
+		return protoName, true
+	}
 	name, found = o.folded[key]
 	if found && name != asked {
 		return name, true
