@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -30,17 +31,42 @@ func readme(t *testing.T, language string) []string {
 	return blocks
 }
 
-// readmeCommands returns the command lines of the README that begin with a word.
-func readmeCommands(t *testing.T, word string) []string {
+// readmeSection returns the part of the README below a heading.
+func readmeSection(t *testing.T, heading string) string {
 	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, found := strings.Cut(string(text), "\n"+heading+"\n")
+	if !found {
+		t.Fatalf("the README has no %q", heading)
+	}
+	section, _, _ = strings.Cut(section, "\n##")
+	return section
+}
+
+// commandsOf returns the command lines of a text's blocks that begin with a word.
+func commandsOf(text, word string) []string {
 	var lines []string
-	for _, block := range readme(t, "sh") {
-		for _, line := range strings.Split(block, "\n") {
+	for _, block := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(text, -1) {
+		for line := range strings.Lines(block[1]) {
 			if strings.HasPrefix(line, word+" ") {
-				lines = append(lines, line)
+				lines = append(lines, strings.TrimSuffix(line, "\n"))
 			}
 		}
 	}
+	return lines
+}
+
+// readmeCommands returns the command lines of the README that begin with a word.
+func readmeCommands(t *testing.T, word string) []string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := commandsOf(string(text), word)
 	if len(lines) == 0 {
 		t.Fatalf("the README has no command %s", word)
 	}
@@ -63,9 +89,77 @@ func TestReadmePolicyCommandsRunAsWritten(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "mcp-policy.yaml"), []byte(readme(t, "yaml")[0]), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, line := range readmeCommands(t, "caddy mcp") {
+	for _, line := range commandsOf(readmeSection(t, "## Use it"), "caddy mcp") {
 		if out, err := shell(t, dir, line); err != nil {
 			t.Errorf("%s: %v\n%s", line, err, out)
+		}
+	}
+}
+
+// TestReadmePolicyFromInitToEnforce follows the how-to for policies, with server-filesystem behind a gateway: a policy that is made of
+// what the server offers, looked at, tested, observed, and made again of what was used.
+func TestReadmePolicyFromInitToEnforce(t *testing.T) {
+	section := readmeSection(t, "### Write, test and roll out a policy")
+	lines := commandsOf(section, "caddy mcp")
+	dir := t.TempDir()
+	upstream := peers.Supergateway(t, dir, "--outputTransport", "streamableHttp", "--stateful")
+	cases := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindStringSubmatch(section)
+	if cases == nil || len(lines) != 5 {
+		t.Fatalf("the how-to has %d commands", len(lines))
+	}
+	if err := os.WriteFile(filepath.Join(dir, "mcp-policy.tests.yaml"), []byte(cases[1]), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	g := startGateway(t, gatewayConfig{
+		Policy: "mode observe\nrole member {\nallow files tools list_*\n}\nrole admin {\n}\npermission image_generation {\n}",
+		Mounts: "mcp_gateway /mcp " + upstream + " {\nserver files\n}",
+	})
+	b := mustSignIn(t, g.origin+"/mcp", bob, "")
+	for _, tool := range []string{"list_directory", "write_file"} {
+		b.call(t, tool, map[string]any{"path": filepath.Join(dir, "notes.txt"), "content": "observed"})
+	}
+	as := strings.NewReplacer("http://127.0.0.1:9000", "http://"+upstream, "/var/log/caddy/mcp-audit.log", g.config.AuditLog)
+	for _, line := range lines {
+		out, err := shell(t, dir, as.Replace(line))
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", line, err, out)
+		}
+		if strings.Contains(line, "mcp tools") && !regexp.MustCompile(`tool write_file +may destroy +· +ask +·`).MatchString(out) {
+			t.Errorf("%s prints\n%s", line, out)
+		}
+	}
+	schema, err := os.ReadFile(filepath.Join(dir, "mcp-policy.schema.json"))
+	if err != nil || !json.Valid(schema) {
+		t.Errorf("the schema is no JSON: %v", err)
+	}
+	suggested, err := os.ReadFile(filepath.Join(dir, "mcp-policy.suggested.yaml"))
+	if err != nil || !regexp.MustCompile(`- write_file +# ! 1×, last .*, would have been denied 1×`).Match(suggested) ||
+		!regexp.MustCompile(`- list_directory +# 1×`).Match(suggested) || strings.Contains(string(suggested), "read_text_file") {
+		t.Errorf("suggested is, %v\n%s", err, suggested)
+	}
+	if out, err := shell(t, dir, "caddy mcp policy validate mcp-policy.suggested.yaml --servers files"); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// TestInitAgainstServerEverything holds that a policy comes of a server with everything, that allows what reads.
+func TestInitAgainstServerEverything(t *testing.T) {
+	address, dir := peers.Everything(t), t.TempDir()
+	for _, c := range []struct {
+		line string
+		want bool
+	}{
+		{"caddy mcp policy init http://" + address + "/mcp -o p.yaml", true},
+		{"caddy mcp policy validate p.yaml --servers everything", true},
+		{"caddy mcp policy explain p.yaml --role member --server everything --tool echo", true},
+		{"caddy mcp policy explain p.yaml --role member --server everything --tool gzip-file-as-resource", false},
+		{"caddy mcp policy explain p.yaml --role editor --server everything --tool gzip-file-as-resource", true},
+		{"caddy mcp policy explain p.yaml --role editor --server everything --prompt simple-prompt", true},
+		{"caddy mcp policy explain p.yaml --role member --server everything --resource demo://resource/dynamic/text/7", true},
+		{"caddy mcp policy explain p.yaml --role member --server everything --resource demo://elsewhere", false},
+	} {
+		if out, err := shell(t, dir, c.line); (err == nil) != c.want {
+			t.Errorf("%s: %v\n%s", c.line, err, out)
 		}
 	}
 }
