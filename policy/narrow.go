@@ -3,6 +3,7 @@ package policy
 import (
 	"encoding/binary"
 	"slices"
+	"strconv"
 )
 
 // Narrowing is what a person left an agent of what they may use themselves. It takes away and never adds: a rule that it
@@ -23,6 +24,31 @@ const (
 
 // all reports whether nothing is taken away.
 func (n *Narrowing) all() bool { return n == nil || !n.ReadOnly && n.Tools == nil }
+
+// String says what is left, such as "only the tools add and echo". Of many tools it names the first.
+func (n *Narrowing) String() string {
+	const most = 20
+	switch {
+	case n.all():
+		return "everything that the role allows"
+	case n.ReadOnly && n.Tools == nil:
+		return "only tools that only read"
+	case len(n.Tools) == 0:
+		return "no tools"
+	}
+	names, also := n.Tools, ""
+	if len(names) > most {
+		names = append(names[:most:most], strconv.Itoa(len(n.Tools)-most)+" more")
+	}
+	if n.ReadOnly {
+		also = ", as far as they only read"
+	}
+	what := "only the tools "
+	if len(names) == 1 {
+		what = "only the tool "
+	}
+	return what + enumerate(names, "and") + also
+}
 
 // appendTo appends what is taken away, such that nothing else gives the same bytes.
 func (n *Narrowing) appendTo(key []byte) []byte {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 )
 
@@ -155,5 +157,28 @@ func TestNarrowingsNeverAdd(t *testing.T) {
 	}
 	if left < 100 || taken < 100 {
 		t.Errorf("%d left, %d taken: the test shows little", left, taken)
+	}
+}
+
+// What is left is said in words, also of many tools.
+func TestNarrowingsInWords(t *testing.T) {
+	var many []string
+	for i := range 30 {
+		many = append(many, "t"+strconv.Itoa(i))
+	}
+	for want, n := range map[string]*Narrowing{
+		"everything that the role allows": nil,
+		"only tools that only read":       {ReadOnly: true},
+		"no tools":                        {Tools: []string{}},
+		"only the tool add":               {Tools: []string{"add"}},
+		"only the tools add and echo, as far as they only read":            {ReadOnly: true, Tools: []string{"add", "echo"}},
+		"only the tools " + strings.Join(many[:20], ", ") + " and 10 more": {Tools: many},
+	} {
+		if got := n.String(); got != want {
+			t.Errorf("%+v: %q, want %q", n, got, want)
+		}
+	}
+	if len(many) != 30 || many[20] != "t20" {
+		t.Error("saying it changes it")
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/mcpgateway/caddy-mcp-gateway/cmd/mcp/demo"
+	"github.com/mcpgateway/caddy-mcp-gateway/policy"
 )
 
 // TestOperatorsListAndRevokeByCommand has an operator look at what was granted, and end it.
@@ -15,7 +16,7 @@ func TestOperatorsListAndRevokeByCommand(t *testing.T) {
 		t.Helper()
 		return run(t, g.dir, append([]string{"mcp"}, append(args, "--address", g.admin)...)...)
 	}
-	a, b := mustSignIn(t, g.origin+"/mcp", alice, ""), mustSignIn(t, g.origin+"/mcp", bob, "")
+	a, b := mustSignIn(t, g.origin+"/mcp", alice, ""), mustSignIn(t, g.origin+"/mcp", leaving(bob, "echo"), "")
 	a.tools(t)
 	b.tools(t)
 
@@ -23,6 +24,8 @@ func TestOperatorsListAndRevokeByCommand(t *testing.T) {
 		ID       string `json:"id"`
 		ClientID string `json:"client_id"`
 		Email    string `json:"email"`
+
+		Narrowing *policy.Narrowing `json:"narrowing"`
 	}
 	out, status := mcp("grants", "list", "--json")
 	if err := json.Unmarshal([]byte(out), &grants); err != nil || status != 0 || len(grants) != 2 {
@@ -31,6 +34,10 @@ func TestOperatorsListAndRevokeByCommand(t *testing.T) {
 	for _, grant := range grants {
 		if out, status := mcp("grants", "list"); status != 0 || !strings.Contains(out, grant.ID) || !strings.Contains(out, grant.Email) {
 			t.Errorf("status %d: %s", status, out)
+		}
+		left := map[string]string{"alice@example.com": "everything that the role allows", "bob@example.com": "only the tool echo"}[grant.Email]
+		if out, _ := mcp("grants", "list"); !strings.Contains(out, left) || (grant.Narrowing != nil) != (grant.Email == "bob@example.com") {
+			t.Errorf("%s left %q, and says %+v: %s", grant.Email, left, grant.Narrowing, out)
 		}
 		if out, status := mcp("clients", "list"); status != 0 || !strings.Contains(out, grant.ClientID) || !strings.Contains(out, "registered") {
 			t.Errorf("status %d: %s", status, out)

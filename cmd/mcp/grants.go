@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/mcpgateway/caddy-mcp-gateway/policy"
 )
 
 // grantsCommand is `caddy mcp grants`.
@@ -31,6 +33,8 @@ type grantRow struct {
 	Email      string    `json:"email"`
 	LastUsed   time.Time `json:"last_used"`
 	Created    time.Time `json:"created"`
+
+	Narrowing *policy.Narrowing `json:"narrowing"`
 }
 
 func grantsListCommand() *cobra.Command {
@@ -49,9 +53,9 @@ func grantsListCommand() *cobra.Command {
 			}
 			rows := make([][]string, len(grants))
 			for i, g := range grants {
-				rows[i] = []string{g.ID, cmp.Or(g.Email, g.UserID), cmp.Or(g.ClientName, g.ClientID), g.Resource, moment(g.Created), moment(g.LastUsed)}
+				rows[i] = []string{g.ID, cmp.Or(g.Email, g.UserID), cmp.Or(g.ClientName, g.ClientID), g.Resource, moment(g.Created), moment(g.LastUsed), g.Narrowing.String()}
 			}
-			return table(cmd.OutOrStdout(), []string{"ID", "PERSON", "AGENT", "SERVER", "SINCE", "LAST USED"}, rows)
+			return table(cmd.OutOrStdout(), []string{"ID", "PERSON", "AGENT", "SERVER", "SINCE", "LAST USED", "MAY USE"}, rows)
 		},
 	}
 	flags.add(cmd)

@@ -91,7 +91,7 @@ func (s *Server) narrow(w http.ResponseWriter, r *http.Request, sealer *seal.Sea
 		return
 	}
 	s.record((&event{
-		name: "narrow", decision: decisionAllow, reason: "The person leaves it " + inWords(left) + ".", clientID: g.Client, clientName: g.ClientName, grantID: g.id,
+		name: "narrow", decision: decisionAllow, reason: "The person leaves it " + left.String() + ".", clientID: g.Client, clientName: g.ClientName, grantID: g.id,
 		resource: g.Resource,
 	}).of(p))
 	s.leaveNote(w, sealer, personNarrows)

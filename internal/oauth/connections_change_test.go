@@ -53,7 +53,7 @@ func TestAPersonChangesWhatAnAgentMayUse(t *testing.T) {
 			t.Errorf("%v leaves %+v, want %+v", step.fields, got, step.want)
 		}
 	}
-	if got := f.audit.find("narrow", decisionAllow); len(got) != 4 || got[0].Reason != "The person leaves it only the tools list." || got[0].GrantID != grant || got[0].UserID != "local:alice" {
+	if got := f.audit.find("narrow", decisionAllow); len(got) != 4 || got[0].Reason != "The person leaves it only the tool list." || got[0].GrantID != grant || got[0].UserID != "local:alice" {
 		t.Errorf("recorded %+v", got)
 	}
 }
@@ -193,7 +193,7 @@ func TestAPersonalTokenIsNarrowed(t *testing.T) {
 	if got := f.leaves(token, testResource); !reflect.DeepEqual(got, narrowTo("list")) {
 		t.Errorf("ticked, it leaves %+v", got)
 	}
-	if got := f.audit.find("personal_token", decisionAllow); len(got) != 2 || !strings.HasSuffix(got[1].Reason, ": only the tools list.") {
+	if got := f.audit.find("personal_token", decisionAllow); len(got) != 2 || !strings.HasSuffix(got[1].Reason, ": only the tool list.") {
 		t.Errorf("recorded %+v", got)
 	}
 }

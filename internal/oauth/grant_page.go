@@ -113,7 +113,7 @@ func (s *Server) decideGrant(w http.ResponseWriter, r *http.Request, sealer *sea
 		s.remember(w, r, sealer, tx, c, to, l.Person, form, left)
 		reason := "The person allowed it."
 		if left != nil {
-			reason = "The person allowed it: " + inWords(left) + "."
+			reason = "The person allowed it: " + left.String() + "."
 		}
 		s.finish(w, r, tx, c, l.Person, answer, reason)
 	}

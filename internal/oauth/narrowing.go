@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -238,19 +237,4 @@ func (s *Server) leave(ctx context.Context, p *identity.Person, clientID, resour
 		return nil
 	}
 	return err
-}
-
-// inWords says what a narrowing leaves, for audit records.
-func inWords(n *policy.Narrowing) string {
-	const most = 20
-	switch {
-	case n == nil:
-		return "everything that the role allows"
-	case n.ReadOnly:
-		return "only tools that only read"
-	case len(n.Tools) > most:
-		return "only the tools " + strings.Join(n.Tools[:most], ", ") + " and " + strconv.Itoa(len(n.Tools)-most) + " more"
-	default:
-		return "only the tools " + strings.Join(n.Tools, ", ")
-	}
 }

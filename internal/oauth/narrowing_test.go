@@ -83,7 +83,7 @@ func TestAPersonNarrowsAnAgent(t *testing.T) {
 		"everything":    {[]string{"may", "all"}, nil, "The person allowed it."},
 		"nothing said":  {nil, nil, "The person allowed it."},
 		"read-only":     {[]string{"may", "read"}, &policy.Narrowing{ReadOnly: true}, "The person allowed it: only tools that only read."},
-		"two tools":     {[]string{"may", "tools", "tool", "list", "tool", "get_a", "tool", "list"}, narrowTo("get_a", "list"), "The person allowed it: only the tools get_a, list."},
+		"two tools":     {[]string{"may", "tools", "tool", "list", "tool", "get_a", "tool", "list"}, narrowTo("get_a", "list"), "The person allowed it: only the tools get_a and list."},
 		"boxes alone":   {[]string{"tool", "list"}, nil, "The person allowed it."},
 		"boxes for all": {[]string{"may", "all", "tool", "list"}, nil, "The person allowed it."},
 	} {

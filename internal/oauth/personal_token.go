@@ -205,7 +205,7 @@ func (s *Server) keepPersonal(ctx context.Context, sealer *seal.Sealer, sess *pe
 		return "", errors.Join(err, s.Revoke(ctx, id))
 	}
 	s.record((&event{
-		name: "personal_token", decision: decisionAllow, reason: "Made, until " + expires.Format(time.DateOnly) + ": " + inWords(left) + ".", clientID: id, clientName: name, grantID: id, resource: res.URL,
+		name: "personal_token", decision: decisionAllow, reason: "Made, until " + expires.Format(time.DateOnly) + ": " + left.String() + ".", clientID: id, clientName: name, grantID: id, resource: res.URL,
 	}).of(l.Person))
 	return token, nil
 }
