@@ -232,3 +232,40 @@ func FuzzSession(f *testing.F) {
 		}
 	})
 }
+
+// FuzzArguments holds that a call goes on only if every reader finds in its arguments what the policy asks for, also those that
+// fold case, leave out signs or take the last of two.
+func FuzzArguments(f *testing.F) {
+	for _, args := range []string{
+		`{"owner":"acme"}`, `{"owner":"acme","Owner":"evil"}`, `{"\u006fwner":"acme","o\u017fner":1}`, `{"owner":"evil"}`, `{"owner":"acme","own_er":"evil"}`, `[]`, `null`,
+		`{"a":[1e400,9007199254740993,{"owner":"evil"}],"owner":"acme"}`, `{"owner":"acme"},"name":"echo"`, `{"__proto__":{"owner":"evil"},"owner":"acme"}`,
+	} {
+		f.Add([]byte(args))
+	}
+	g, c := fuzzGuard(f)
+	p := compile(f, conditions)
+	g.cfg.Policy = func() *policy.Policy { return p }
+	f.Fuzz(func(t *testing.T, args []byte) {
+		body := append(append([]byte(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"merge","arguments":`), args...), "}}"...)
+		on, w := pass(g, c, http.Header{"Content-Type": {"application/json"}, "Mcp-Protocol-Version": {"2025-11-25"}}, body)
+		for _, r := range on {
+			var exact struct {
+				Params struct{ Arguments map[string]any }
+			}
+			var folding struct {
+				Params struct{ Arguments struct{ Owner any } }
+			}
+			if json.Unmarshal(r.body, &exact) != nil || json.Unmarshal(r.body, &folding) != nil || exact.Params.Arguments["owner"] != "acme" || folding.Params.Arguments.Owner != "acme" {
+				t.Fatalf("it went on: %q", r.body)
+			}
+			for name := range exact.Params.Arguments {
+				if bare := strings.NewReplacer("_", "", "-", "").Replace(name); name != "owner" && strings.EqualFold(bare, "owner") {
+					t.Fatalf("it went on with another spelling: %q", r.body)
+				}
+			}
+		}
+		if len(on) == 0 && !json.Valid(w.Body.Bytes()) {
+			t.Fatalf("answered %d %q", w.Code, w.Body)
+		}
+	})
+}
