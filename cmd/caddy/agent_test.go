@@ -49,7 +49,11 @@ func (r *recorder) Token() (*oauth2.Token, error) {
 // get: it registers, has the person sign in and consent, and gets its token. A login_hint among the answers tells an
 // identity provider without pages who that is.
 func signIn(ctx context.Context, endpoint string, person map[string]string, revision string) (*agent, error) {
-	browser := peers.NewBrowser(person)
+	return signInWith(ctx, endpoint, peers.NewBrowser(person), revision)
+}
+
+// signInWith is signIn in a browser of the caller's, who may have more to do with it.
+func signInWith(ctx context.Context, endpoint string, browser *peers.Browser, revision string) (*agent, error) {
 	a := &agent{tokens: &recorder{}}
 	handler, err := auth.NewAuthorizationCodeHandler(&auth.AuthorizationCodeHandlerConfig{
 		DynamicClientRegistrationConfig: &auth.DynamicClientRegistrationConfig{Metadata: &oauthex.ClientRegistrationMetadata{

@@ -94,7 +94,7 @@ func (i *Issuer) VerifySignature(ctx context.Context, token string) ([]byte, err
 		set, err := i.keys.get(ctx, func(set *keySet) bool {
 			return set != tried && (tried != nil || len(set.find(header.KeyID, header.Algorithm)) > 0)
 		})
-		if err != nil && (set == nil || !errors.Is(err, errResting)) {
+		if err != nil && (set == nil || !errors.Is(err, ErrResting)) {
 			// Older keys may be there, and the token be of none of them: whether there is a newer one can't be told.
 			if failure, ok := ctx.Value(failureKey{}).(*error); ok {
 				*failure = err

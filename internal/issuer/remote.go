@@ -16,8 +16,8 @@ const (
 	RetryAfter = 10 * time.Second
 )
 
-// errResting says that the issuer was asked just now, and is not asked again yet.
-var errResting = errors.New("it was asked a moment ago")
+// ErrResting says that the issuer was asked just now, and is not asked again yet. Why it could not be read then is joined to it.
+var ErrResting = errors.New("it was asked a moment ago")
 
 // remote is a document that is read when it is first needed, and again from time to time. Several callers wait for one
 // reading, which goes on when they stop waiting.
@@ -53,9 +53,9 @@ func (r *remote[T]) get(ctx context.Context, good func(T) bool) (T, error) {
 	if doing == nil {
 		defer r.mu.Unlock()
 		if usable {
-			return r.value, errResting
+			return r.value, ErrResting
 		}
-		return none, errors.Join(errResting, r.err)
+		return none, errors.Join(ErrResting, r.err)
 	}
 	r.mu.Unlock()
 	select {

@@ -101,7 +101,7 @@ func (b *Browser) Open(ctx context.Context, address string, stop func(*url.URL) 
 		if form == nil {
 			return page, nil
 		}
-		values, err := b.fill(form)
+		values, err := b.fill(document, form)
 		if err != nil {
 			return page, fmt.Errorf("%s: %w: %s", request.URL, err, page.Text)
 		}
@@ -123,7 +123,7 @@ func (b *Browser) choose(document *html.Node) *html.Node {
 		if first == nil {
 			first = form
 		}
-		for control := range elements(form, "input", "button") {
+		for control := range controls(document, form, "input", "button") {
 			if _, ok := b.Answers[attribute(control, "name")]; ok {
 				return form
 			}
@@ -133,10 +133,10 @@ func (b *Browser) choose(document *html.Node) *html.Node {
 }
 
 // fill makes the form's values, as a browser would send them.
-func (b *Browser) fill(form *html.Node) (url.Values, error) {
+func (b *Browser) fill(document, form *html.Node) (url.Values, error) {
 	values := make(url.Values)
 	var pressed *html.Node
-	for control := range elements(form, "input", "button", "select", "textarea") {
+	for control := range controls(document, form, "input", "button", "select", "textarea") {
 		name, kind := attribute(control, "name"), strings.ToLower(attribute(control, "type"))
 		answer, answered := b.Answers[name]
 		switch {
@@ -196,6 +196,23 @@ func submit(ctx context.Context, page *url.URL, form *html.Node, values url.Valu
 	request.Header.Set("Sec-Fetch-Mode", "navigate")
 	request.Header.Set("Sec-Fetch-Dest", "document")
 	return request, nil
+}
+
+// controls walks the controls of a form that have one of the names: those within it, and then those elsewhere that say they are its own.
+func controls(document, form *html.Node, names ...string) func(func(*html.Node) bool) {
+	return func(yield func(*html.Node) bool) {
+		for node := range elements(form, names...) {
+			if !yield(node) {
+				return
+			}
+		}
+		id := attribute(form, "id")
+		for node := range elements(document, names...) {
+			if id != "" && attribute(node, "form") == id && !yield(node) {
+				return
+			}
+		}
+	}
 }
 
 // elements walks the descendants of a node that have one of the names, in document order.

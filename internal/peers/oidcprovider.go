@@ -24,6 +24,10 @@ type OIDCClient struct {
 	// ResponseTypes is empty, and not nil, for a client without people.
 	ResponseTypes   []string `json:"response_types"`
 	ApplicationType string   `json:"application_type,omitempty"`
+	// LogoutURI is where it hears by logout tokens that sessions have ended.
+	LogoutURI string `json:"backchannel_logout_uri,omitempty"`
+	// LogoutSession has them name the session.
+	LogoutSession bool `json:"backchannel_logout_session_required,omitempty"`
 }
 
 // OIDCResource is a resource that an OIDCProvider issues access tokens for.
@@ -42,6 +46,12 @@ type OIDCSettings struct {
 	Claims map[string]any
 	// TTL is how long access tokens live, in whole seconds.
 	TTL time.Duration
+	// People is the path of a file with the claims of people, by their names, as JSON. It is read whenever somebody is asked about.
+	People string
+	// Profile are the names of claims that come with the scope profile, besides name.
+	Profile []string
+	// Port is where it listens; "" is a free one.
+	Port string
 }
 
 // OIDCProvider starts npm's oidc-provider, and returns its issuer. Anybody can sign in there, as whoever they say they are; its
@@ -53,10 +63,15 @@ func OIDCProvider(t testing.TB, settings OIDCSettings) string {
 		t.Fatal(err)
 	}
 	for range 3 {
-		issuer := "http://localhost:" + FreePort(t)
+		port := settings.Port
+		if port == "" {
+			port = FreePort(t)
+		}
+		issuer := "http://localhost:" + port
 		document, err := json.Marshal(map[string]any{
 			"module": filepath.Join(NPM(t), "node_modules", "oidc-provider", "lib", "index.js"), "issuer": issuer, "clients": settings.Clients,
 			"resources": settings.Resources, "keys": settings.Keys, "claims": settings.Claims, "ttl": int(settings.TTL.Seconds()),
+			"people": settings.People, "profile": settings.Profile,
 		})
 		if err != nil {
 			t.Fatal(err)

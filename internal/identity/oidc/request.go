@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/identity"
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/issuer"
 )
 
@@ -18,6 +19,10 @@ const replayAfter = time.Second
 // metadata returns what the provider says about itself. The error is ErrUnavailable.
 func (p *Provider) metadata(ctx context.Context) (*issuer.Metadata, error) {
 	md, err := p.issuer.Metadata(ctx)
+	if errors.Is(err, issuer.ErrResting) {
+		// That was logged when it was asked; whoever tries to sign in meanwhile can't fill the log.
+		return nil, &identity.Unavailable{Err: err}
+	}
 	if err != nil {
 		return nil, p.failed("read the metadata", err).unavailable()
 	}
