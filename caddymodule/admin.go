@@ -24,6 +24,9 @@ func init() { caddy.RegisterModule(adminAPI{}) }
 //	GET    /mcp_gateway/clients      which OAuth clients there are
 //	GET    /mcp_gateway/clients/<id>
 //	DELETE /mcp_gateway/clients/<id> ends all grants of a client, and forgets it if it registered itself
+//	GET    /mcp_gateway/pins         which tools were seen, and which changed
+//	GET    /mcp_gateway/pins/<server>/<tool>
+//	POST   /mcp_gateway/pins/approve approves what tools are now
 //	POST   /mcp_gateway/keys/rotate  begins the use of a new key for access tokens
 //
 // Its routes are set up before the apps of a config are, so every request asks the app that runs at that time.
@@ -45,6 +48,9 @@ func (adminAPI) Routes() []caddy.AdminRoute {
 		{Pattern: "GET /mcp_gateway/clients", Handler: adminHandler(listClients)},
 		{Pattern: "GET /mcp_gateway/clients/{id}", Handler: adminHandler(getClient)},
 		{Pattern: "DELETE /mcp_gateway/clients/{id}", Handler: adminHandler(endClient)},
+		{Pattern: "GET /mcp_gateway/pins", Handler: adminHandler(listPins)},
+		{Pattern: "GET /mcp_gateway/pins/{server}/{tool}", Handler: adminHandler(getPin)},
+		{Pattern: "POST /mcp_gateway/pins/approve", Handler: adminHandler(approvePins)},
 		{Pattern: "POST /mcp_gateway/keys/rotate", Handler: adminHandler(rotateKeys)},
 	}
 }

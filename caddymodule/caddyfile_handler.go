@@ -74,6 +74,7 @@ func onSiteLevel(h httpcaddyfile.Helper) bool {
 //	    max_body    <size>
 //	    max_answer  <size>
 //	    may_ask     elicitation|sampling|roots...|none
+//	    pins        observe|first-use|block
 //	    trust       annotations
 //	    resource    <url>
 //	    credentials <module> ...
@@ -259,7 +260,7 @@ func (r *directiveReader) options() options {
 			}
 			return err
 		},
-		"pins": onlyDefault("observe"),
+		"pins": oneOf(&h.Pins, pinNames...),
 		"trust": func(d *caddyfile.Dispenser) error {
 			h.Trust = d.RemainingArgs()
 			if _, err := trusts(h.Trust); err != nil || len(h.Trust) == 0 {

@@ -62,6 +62,11 @@ type Handler struct {
 	// agent's model), roots (which folders it works in); or none. Default: all three.
 	MayAsk []string `json:"may_ask,omitempty"`
 
+	// What becomes of a tool whose definition (name, title, description, schemas, annotations) isn't the one that was seen
+	// first or approved: observe, which tells of it in the log and lets it pass; first-use, which hides the tool until it is
+	// approved; or block, which also hides tools that were never approved. Default: observe.
+	Pins string `json:"pins,omitempty"`
+
 	// What of the server's word about itself counts in the policy: annotations, by which it says of a tool that it only reads,
 	// that it destroys, that it can be repeated, that it reaches out. Rules with annotations need it. Default: nothing.
 	Trust []string `json:"trust,omitempty"`
@@ -146,6 +151,10 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
+	pins, err := pinMode(h.Pins)
+	if err != nil {
+		return err
+	}
 	trusts, err := trusts(h.Trust)
 	if err != nil {
 		return err
@@ -159,6 +168,8 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		MaxTTL:    time.Duration(h.app.IdentityRefresh),
 		MayNotAsk: mayNotAsk,
 
+		Pins:             h.app.shared.pins,
+		PinMode:          pins,
 		TrustAnnotations: trusts,
 		Ask:              h.ask,
 

@@ -68,6 +68,7 @@ func TestBadJSONIsRefusedToo(t *testing.T) {
 		{handler + "accept_tokens", `[{"issuer":"https://a.example","roles_from":"nobody"}]`, "there is no identity nobody"},
 		{handler + "accept_tokens", `[{"issuer":"https://a.example","introspection":{"client_id":"x","client_secret":"y"}},{"issuer":"https://b.example","introspection":{"client_id":"x","client_secret":"y"}}]`, "only one issuer"},
 		{handler + "mode", `"watch"`, "enforce or observe"},
+		{handler + "pins", `"first_use"`, "pins can be observe, first-use or block, not first_use; did you mean first-use?"},
 		{handler + "trust", `["descriptions"]`, "is not annotations"},
 		{handler + "endpoint", `"mcp"`, "endpoint"},
 		{handler + "endpoint", `"//evil.example/mcp"`, "endpoint"},

@@ -68,6 +68,7 @@ func (app *App) Start() error {
 		defer close(app.stopped)
 		var busy sync.WaitGroup
 		busy.Go(func() { app.policy.watch(ctx) })
+		busy.Go(func() { app.refreshPins(ctx) })
 		app.background(ctx)
 		busy.Wait()
 	}()
@@ -151,6 +152,7 @@ func (app *App) Stop() error {
 		app.stop()
 		<-app.stopped
 		app.stop = nil
+		app.settlePins()
 	}
 	return nil
 }

@@ -42,6 +42,7 @@ type runtime struct {
 	approvals *approval.Desk
 	tasks     guard.Tasks
 	catalog   catalog.Catalog
+	pins      *catalog.Pins
 }
 
 // Destruct implements caddy.Destructor. Requests of a config that is no longer used may still be finishing with what is
@@ -61,6 +62,7 @@ func (app *App) join(ctx caddy.Context, keeper store.Store) error {
 	shared, _, err := runtimes.LoadOrNew(app.key, func() (caddy.Destructor, error) {
 		rt := &runtime{keeper: keeper, quota: quota.New(keeper, app.now)}
 		rt.approvals = app.newApprovals(rt, keeper)
+		rt.pins = rt.newPins(keeper, app.now)
 		return rt, nil
 	})
 	if err != nil {

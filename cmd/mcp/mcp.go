@@ -29,7 +29,7 @@ Exit status: 0 yes or fine, 1 no or failed, 2 not understood.`,
 			}
 			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 			cmd.SetFlagErrorFunc(usage)
-			cmd.AddCommand(demoCommand(), policyCommand(), toolsCommand(), grantsCommand(), clientsCommand())
+			cmd.AddCommand(demoCommand(), policyCommand(), toolsCommand(), grantsCommand(), clientsCommand(), pinsCommand())
 		},
 	})
 }

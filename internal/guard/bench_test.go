@@ -9,8 +9,11 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/catalog"
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/seal"
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/store/storetest"
 	"github.com/mcpgateway/caddy-mcp-gateway/policy"
 )
 
@@ -37,6 +40,7 @@ func benchGuard(b *testing.B) (*Guard, Caller) {
 		Server:       "files",
 		Policy:       func() *policy.Policy { return p },
 		Sealer:       func() (*seal.Sealer, error) { return testSealer, nil },
+		Pins:         &catalog.Pins{Store: storetest.NewMemory(time.Now), Now: time.Now, Notice: func(catalog.Change) {}, Failed: func(string, error) {}},
 		NewRequestID: func() string { n++; return "01JABCDEFGHJKMNPQRSTVWXYZ0" },
 	})
 	if err != nil {

@@ -51,12 +51,13 @@ func (x *exchange) sights() (s sights, known bool) {
 	case subject == nil:
 		return s, false
 	case observe:
-		return sights{{1}, {1}, {1}, {1}}, true
+		return sights{x.withPins(policy.Sight{1}), {1}, {1}, {1}}, true
 	}
 	f := policy.Facts{Subject: subject, Now: x.g.cfg.Now()}
 	for k := range s {
 		s[k] = view.SightBy(policy.Kind(k), &f)
 	}
+	s[policy.Tool] = x.withPins(s[policy.Tool])
 	return s, true
 }
 

@@ -46,6 +46,7 @@ type caller interface {
 	newTask(plain string) (heldTask, error) // one that the caller is to have
 	judged(view *policy.View, s *policy.Subject, kind policy.Kind, name string, args []byte) policy.Decision
 	shelf() *catalog.Shelf
+	pins() (*catalog.Pinned, error)
 }
 
 // filter passes messages on without what the policy hides. The zero value is not
@@ -79,6 +80,11 @@ type filter struct {
 	reading *reading        // which definitions of tools are read; nil: those that have to be
 	spare   int             // how many bytes of definitions may still be read
 
+	pins      *catalog.Pinned // of the server's tools, while they are read; nil if there are none
+	pinMode   catalog.PinMode
+	sightings []catalog.Sighting        // of tools, that the pins have to know of
+	sighted   map[string]catalog.Digest // what they were seen as
+
 	flow flow // how the message arrives, if it does not come whole
 }
 
@@ -100,7 +106,7 @@ func (f *filter) message(msg []byte) ([]byte, frame, error) {
 func (f *filter) begin(s scanner) {
 	f.s = s
 	f.out, f.copied, f.edited, f.fr = f.out[:0], 0, false, frame{}
-	f.met, f.offered = nil, nil
+	f.met, f.offered, f.sightings, f.sighted = nil, nil, nil, nil
 }
 
 // whole reads the message and what must not follow it.

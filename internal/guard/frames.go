@@ -22,7 +22,7 @@ func (x *exchange) equip(f *filter) {
 	f.view, f.facts.Subject, f.observe = x.standing()
 	f.trusted, f.now = x.g.cfg.TrustAnnotations, x.g.cfg.Now
 	f.scoped, f.maxTTL = x.rev.eras() == modern, x.g.cfg.MaxTTL.Milliseconds()
-	f.caller, f.known, f.reading = x, &x.g.known, &x.g.reading
+	f.caller, f.known, f.reading, f.pinMode = x, &x.g.known, &x.g.reading, x.g.cfg.PinMode
 	if x.own != nil {
 		f.reading = ownReading
 	}
@@ -46,6 +46,9 @@ func (x *exchange) screened(f *filter, fr *frame, err error) error {
 	if err == nil {
 		x.count(fr)
 		x.shelf().Learn(f.offered...)
+		if len(f.sightings) > 0 {
+			x.book().See(x.g.cfg.PinMode, f.sightings)
+		}
 		if fr.kind == jsonrpc.Notification && fr.method == listKinds[0].method {
 			x.shelf().Outdate()
 		}

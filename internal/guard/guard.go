@@ -49,6 +49,11 @@ type Config struct {
 	// with those of clients; nil: the Guard makes none.
 	Ask func(w http.ResponseWriter, r *http.Request, credential string) error
 
+	// Pins remember the definitions of the server's tools, and PinMode says what becomes of a tool that has another; nil:
+	// nothing is pinned.
+	Pins    *catalog.Pins
+	PinMode catalog.PinMode
+
 	// TrustAnnotations has what the server says of its tools decide where rules ask for it.
 	TrustAnnotations bool
 
@@ -173,7 +178,7 @@ func New(cfg Config) (*Guard, error) {
 		cfg.NewRequestID = rand.Text
 	}
 	seed := maphash.MakeSeed()
-	return &Guard{cfg: cfg, hold: holdAnswer, part: holdEvent, farewell: farewellTime, known: known{seed: seed}, reading: reading{all: cfg.TrustAnnotations}, sessions: sessions{seed: seed}}, nil
+	return &Guard{cfg: cfg, hold: holdAnswer, part: holdEvent, farewell: farewellTime, known: known{seed: seed}, reading: reading{all: cfg.TrustAnnotations || cfg.PinMode.Strict()}, sessions: sessions{seed: seed}}, nil
 }
 
 // Next hands a request on to the MCP server.

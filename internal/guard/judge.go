@@ -169,6 +169,11 @@ func (x *exchange) one(kind policy.Kind, name jsonrpc.Text, where string, args [
 	default:
 		v.refusal = hidden(x.rev, kind, name.Value)
 	}
+	if kind == policy.Tool && (v.refusal == nil || d.Seen) {
+		if r := x.keptBack(name.Value); r != nil {
+			v.refusal, v.rule = r, pinRule
+		}
+	}
 	return v
 }
 

@@ -54,7 +54,8 @@ type knownEntry struct {
 	name string        // by which policies name it; empty if it may not be shown to anyone
 	next atomic.Uint32 // place of the entry that came after it last
 
-	stock atomic.Pointer[catalog.Stock] // the last that had the tool as it is here
+	stock atomic.Pointer[catalog.Stock]  // the last that had the tool as it is here
+	pins  atomic.Pointer[catalog.Pinned] // the last that let the tool be seen as it is here
 
 	// The rights of the last for whom the policy was asked, either way. A View never
 	// changes, and one of other rights or of another policy is another View.

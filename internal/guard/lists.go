@@ -25,6 +25,10 @@ func (f *filter) list(kind policy.Kind) error {
 	}
 	if kind == policy.Tool {
 		f.stock, f.spare = f.caller.shelf().Stock(), f.reading.spare(time.Now())
+		var err error
+		if f.pins, err = f.caller.pins(); err != nil {
+			return fault("the pins of its tools can't be read: " + err.Error())
+		}
 	}
 	return f.entries(func() (bool, error) { return f.element(kind) })
 }
@@ -94,22 +98,26 @@ func (f *filter) element(kind policy.Kind) (shown bool, err error) {
 	e, sum := f.known.find(kind, &f.s, f.met)
 	if f.met = e; e != nil {
 		f.offerAgain(e)
-		return e.name != "" && (f.shows(e) || f.hide()), nil
+		return f.pinnedAgain(e) && e.name != "" && (f.shows(e) || f.hide()), nil
 	}
 	start := f.s.pos()
 	name, err := f.entry(kind)
 	var tool *catalog.Tool
+	kept := true // by its pin
 	if err == nil && start >= f.s.base {
 		raw := f.s.slice(start, f.s.pos())
 		var read bool
 		if tool, read = f.define(kind, name, raw); read {
 			f.offer(kind, name, tool)
+			kept = f.pinned(name, tool, raw)
 		} else {
 			f.unread(kind, name)
 		}
 		f.known.learn(sum, kind, raw, name, tool)
+	} else if kind == policy.Tool && f.pinMode.Strict() {
+		kept = false // it was not held whole, so that nothing is known of it
 	}
-	return f.mayShow(kind, name, tool), err
+	return kept && f.mayShow(kind, name, tool), err
 }
 
 // mayShow says whether an entry may be shown that was read just now. It has no name if it may not be shown to anyone.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"github.com/go-json-experiment/json"
@@ -52,19 +53,28 @@ type looker struct {
 	session    string // handle; empty if there is none
 }
 
-// Offers returns the tools that the server offers to whom it is asked for with a credential, as Caller names it. It asks
-// the server if that was not done yet, or the server has changed them since.
+// Offers returns the tools that the server offers to whom it is asked for with a credential, as Caller names it, but for
+// those that pins keep back. It asks the server if that was not done yet, or the server has changed them since.
 func (g *Guard) Offers(ctx context.Context, credential string) ([]catalog.Offer, error) {
 	shelf := g.shelf(credential)
 	offers, ok := shelf.Whole()
-	if ok && !shelf.Outdated() {
+	if !ok || shelf.Outdated() {
+		if err := g.refresh(ctx, shelf, credential); err != nil {
+			return nil, err
+		}
+		offers, _ = shelf.Whole()
+	}
+	if g.cfg.Pins == nil || !g.cfg.PinMode.Strict() {
 		return offers, nil
 	}
-	if err := g.refresh(ctx, shelf, credential); err != nil {
+	pins, err := g.cfg.Pins.Book(catalog.Key{Server: g.cfg.Server, Credential: credential}).Now(ctx, g.cfg.PinMode)
+	if err != nil {
 		return nil, err
 	}
-	offers, _ = shelf.Whole()
-	return offers, nil
+	return slices.DeleteFunc(slices.Clone(offers), func(o catalog.Offer) bool {
+		shown, _ := pins.Judge(g.cfg.PinMode, o.Name, o.Tool)
+		return !shown
+	}), nil
 }
 
 // shelf is what the server was seen to offer to a credential.
