@@ -298,3 +298,18 @@ func TestRefreshTokensWithoutAPrefix(t *testing.T) {
 		t.Errorf("the next one is %q", a.Refresh)
 	}
 }
+
+// Claude Code asks up to three times with the same token, over 95 seconds, if no answer arrives; other windows of it go on meanwhile.
+func TestLostAnswersOfClaudeCode(t *testing.T) {
+	f := newFixture(t, nil)
+	clientID, a := f.newTokens()
+	for _, pause := range []time.Duration{5 * time.Second, 30 * time.Second, time.Minute} {
+		f.refreshed(clientID, a.Refresh) // lost
+		f.clock.advance(pause)
+	}
+	window := f.refreshed(clientID, a.Refresh)
+	// One window goes on with what it got; another one's answer was lost, and it asks again within the grace.
+	f.refreshed(clientID, window.Refresh)
+	f.clock.advance(95 * time.Second)
+	f.refreshed(clientID, a.Refresh)
+}

@@ -147,3 +147,53 @@ func TestWhoHoldsAPersonalTokenEndsIt(t *testing.T) {
 		t.Errorf("while the store is down: %s", res.Status)
 	}
 }
+
+// All who use a program that is a metadata document share its client_id: what ends one person's access, or the access from one of their
+// computers, ends nobody else's.
+func TestPeopleWhoShareAClientDoNotShareItsEnd(t *testing.T) {
+	v := newVendor(t)
+	f := newDocumentFixture(t, v, nil)
+	id := v.document("/shared.json")
+	login := func(user string) answer {
+		t.Helper()
+		b := f.browser()
+		page := b.answer(b.authorize(authorizeQuery(id, testRedirect)), "/consent", "decision", "allow", "provider", "hosted")
+		page = b.open(testIssuer + "/callback?code=" + user + "&state=" + url.QueryEscape(page.Away.Query().Get("state")))
+		if page.Away == nil {
+			page = b.answer(page, "/consent", "decision", "allow")
+		}
+		return f.read(f.post("/token", redeem(id, page.code(t, testRedirect))))
+	}
+	for name, end := range map[string]func(a answer){
+		"revoked by the client": func(a answer) {
+			if res := f.post("/revoke", url.Values{"client_id": {id}, "token": {a.Refresh}}); res.StatusCode != http.StatusOK {
+				t.Error(res.Status)
+			}
+		},
+		"replayed": func(a answer) {
+			b := f.refreshed(id, a.Refresh)
+			f.refreshed(id, b.Refresh)
+			f.clock.advance(f.server.cfg.RefreshGrace)
+			if got := f.read(f.post("/token", refreshForm(id, a.Refresh))); got.Error != codeInvalidGrant {
+				t.Errorf("got %+v", got)
+			}
+		},
+		"ended by an operator": func(a answer) {
+			if err := f.server.Revoke(t.Context(), f.grantOf(a)); err != nil {
+				t.Error(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			mine, other, others := login("carol"), login("carol"), login("dave")
+			end(mine)
+			f.dead(id, mine)
+			for _, alive := range []answer{other, others} {
+				if _, err := f.call(alive.Access, testResource); err != nil {
+					t.Error(err)
+				}
+				f.refreshed(id, alive.Refresh)
+			}
+		})
+	}
+}
