@@ -1,9 +1,15 @@
 package policy
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
+	"strconv"
 	"testing"
+
+	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/common/types/ref"
+	"cel.dev/cel-go/common/types/traits"
 )
 
 // FuzzParse holds that no file makes the reader panic, that each error says where, and that a policy which compiles means
@@ -110,4 +116,72 @@ func FuzzWhen(f *testing.F) {
 			t.Errorf("ask %+v, deny %+v", held, deny)
 		}
 	})
+}
+
+// FuzzArgs holds that arguments are read as encoding/json reads them, or not at all.
+func FuzzArgs(f *testing.F) {
+	for _, text := range []string{
+		`{"a":[1,-2.5e3,true,false,null,"x"],"b":{"c":"\u00e9\"\\ud83d\ude00"}}`, ` { "a" : [ ] , "b" : { } } `, `{"a":1,"a":2}`, `{"a":01}`, `{"a":18446744073709551615}`,
+		`{"a":9007199254740993}`, `[]`, `{"a":"` + "\xff" + `"}`, `{"":""}`, `{"a":[[[]]]}`, `{"a":}`, `{,}`,
+	} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		got := readArgs(text, new(reading))
+		if types.IsError(got) {
+			return
+		}
+		dec := json.NewDecoder(bytes.NewReader(text))
+		dec.UseNumber()
+		var want map[string]any
+		if err := dec.Decode(&want); err != nil {
+			t.Fatalf("%q is read: %v", text, err)
+		}
+		if !sameArg(got, want) {
+			t.Fatalf("%q is read as %v", text, got)
+		}
+	})
+}
+
+// sameArg reports whether a value of CEL's is what encoding/json made of the same text.
+func sameArg(got ref.Val, want any) bool {
+	switch want := want.(type) {
+	case map[string]any:
+		o, ok := got.(*object)
+		if !ok || len(o.members) != len(want) {
+			return false
+		}
+		for name, value := range want {
+			if member, ok := o.members[name].(ref.Val); !ok || !sameArg(member, value) {
+				return false
+			}
+		}
+		return true
+	case []any:
+		list, ok := got.(traits.Lister)
+		if !ok || list.Size() != types.Int(len(want)) {
+			return false
+		}
+		for i, value := range want {
+			if !sameArg(list.Get(types.Int(i)), value) {
+				return false
+			}
+		}
+		return true
+	case json.Number:
+		switch got := got.(type) {
+		case types.Int:
+			n, err := want.Int64()
+			return err == nil && int64(got) == n
+		case types.Uint:
+			return strconv.FormatUint(uint64(got), 10) == want.String()
+		case types.Double:
+			n, err := want.Float64()
+			return err == nil && float64(got) == n
+		}
+		return false
+	case nil:
+		return got == types.NullValue
+	}
+	return got.Value() == want
 }

@@ -1,10 +1,8 @@
 package policy
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
-	"io"
 	"math"
 	"strconv"
 	"strings"
@@ -36,84 +34,117 @@ type reading struct {
 
 // readArgs reads the arguments of a call as CEL's values.
 func readArgs(text []byte, r *reading) ref.Val {
-	if len(text) > MaxArgs {
+	switch {
+	case len(text) > MaxArgs:
 		return types.WrapErr(errArgsLong)
-	}
-	if !utf8.Valid(text) {
+	case !utf8.Valid(text) || !json.Valid(text):
 		return types.WrapErr(errArgsInvalid)
 	}
-	dec := json.NewDecoder(bytes.NewReader(text))
-	dec.UseNumber()
-	value, err := readArg(dec, r, 0)
+	a := argReader{text: text, reading: r}
+	if a.next() != '{' {
+		return types.WrapErr(errArgsInvalid)
+	}
+	value, err := a.value(0)
 	if err != nil {
 		return types.WrapErr(err)
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return types.WrapErr(errArgsInvalid)
-	}
-	if _, ok := value.(*object); !ok {
-		return types.WrapErr(errArgsInvalid)
 	}
 	return value
 }
 
-// readArg reads the next value.
-func readArg(dec *json.Decoder, r *reading, depth int) (ref.Val, error) {
+// argReader walks arguments that are known to be valid JSON.
+type argReader struct {
+	text    []byte
+	i       int
+	reading *reading
+}
+
+// next skips white space and what stands between values, and returns the byte after it.
+func (a *argReader) next() byte {
+	for {
+		switch c := a.text[a.i]; c {
+		case ' ', '\t', '\r', '\n', ',', ':':
+			a.i++
+		default:
+			return c
+		}
+	}
+}
+
+// value reads the next value.
+func (a *argReader) value(depth int) (ref.Val, error) {
 	if depth > maxArgsDepth {
 		return nil, errArgsDeep
 	}
-	token, err := dec.Token()
-	if err != nil {
-		return nil, errArgsInvalid
-	}
-	switch v := token.(type) {
-	case json.Delim:
-		if v == '{' {
-			return readObject(dec, r, depth)
-		}
-		var list []ref.Val
-		for dec.More() {
-			item, err := readArg(dec, r, depth+1)
+	switch c := a.next(); c {
+	case '{':
+		return a.object(depth)
+	case '[':
+		list := []ref.Val{}
+		for a.i++; a.next() != ']'; {
+			item, err := a.value(depth + 1)
 			if err != nil {
 				return nil, err
 			}
 			list = append(list, item)
 		}
-		if _, err := dec.Token(); err != nil { // the bracket
-			return nil, errArgsInvalid
-		}
-		return types.DefaultTypeAdapter.NativeToValue(list), nil
-	case json.Number:
-		return readNumber(v.String())
-	case string:
-		return types.String(v), nil
-	case bool:
-		return types.Bool(v), nil
-	default:
+		a.i++
+		return types.NewRefValList(types.DefaultTypeAdapter, list), nil
+	case '"':
+		text, err := a.str()
+		return types.String(text), err
+	case 't':
+		a.i += len("true")
+		return types.True, nil
+	case 'f':
+		a.i += len("false")
+		return types.False, nil
+	case 'n':
+		a.i += len("null")
 		return types.NullValue, nil
+	default:
+		start := a.i
+		for a.i < len(a.text) && strings.IndexByte("+-.0123456789Ee", a.text[a.i]) >= 0 {
+			a.i++
+		}
+		return readNumber(string(a.text[start:a.i]))
 	}
 }
 
-// readObject reads the members of an object and its closing bracket.
-func readObject(dec *json.Decoder, r *reading, depth int) (ref.Val, error) {
+// object reads an object.
+func (a *argReader) object(depth int) (ref.Val, error) {
 	members := make(map[string]any)
-	for dec.More() {
-		token, err := dec.Token()
-		name, ok := token.(string)
-		if err != nil || !ok {
-			return nil, errArgsInvalid
+	for a.i++; a.next() != '}'; {
+		name, err := a.str()
+		if err != nil {
+			return nil, err
 		}
 		if _, twice := members[name]; twice {
 			return nil, errArgsTwice
 		}
-		if members[name], err = readArg(dec, r, depth+1); err != nil {
+		if members[name], err = a.value(depth + 1); err != nil {
 			return nil, err
 		}
 	}
-	if _, err := dec.Token(); err != nil {
-		return nil, errArgsInvalid
+	a.i++
+	return &object{Mapper: types.NewStringInterfaceMap(types.DefaultTypeAdapter, members), members: members, reading: a.reading}, nil
+}
+
+// str reads a text.
+func (a *argReader) str() (string, error) {
+	start, plain := a.i, true
+	for a.i++; a.text[a.i] != '"'; a.i++ {
+		if a.text[a.i] == '\\' {
+			plain = false
+			a.i++
+		}
 	}
-	return &object{Mapper: types.NewStringInterfaceMap(types.DefaultTypeAdapter, members), members: members, reading: r}, nil
+	a.i++
+	if plain {
+		return string(a.text[start+1 : a.i-1]), nil
+	}
+	var text string
+	err := json.Unmarshal(a.text[start:a.i], &text)
+	return text, err
 }
 
 // readNumber reads a number without changing it: whole ones as far as 64 bits go, others as a double, which is what servers
