@@ -94,6 +94,9 @@ func (app *App) background(ctx context.Context) {
 			}
 		})
 	})
+	if app.seq == 1 { // the first config of this process; one that is replaced loses nothing
+		beside.Go(func() { app.oauth.Recover(ctx) })
+	}
 	for _, keeper := range app.auditKeepers {
 		beside.Go(func() { keeper.Run(ctx) })
 	}

@@ -17,8 +17,10 @@ import (
 // Roles are live: they are read anew from the identity provider when they are older than Config.IdentityRefresh, one call at a
 // time for each grant on all nodes, since providers rotate the session with every call and end it if an old one is shown.
 const (
-	// askingTTL is how long a node that is reading a person's roles is left alone, and how long a lost one blocks the others.
-	askingTTL = time.Minute
+	// askingTTL is how long a node that is reading a person's roles is left alone, unless it says that it still is, which it does every
+	// askingEvery. One that has died may have lost the answer, and with it the only session that works; WorkOS gives it again within 30 s.
+	askingTTL   = 10 * time.Second
+	askingEvery = 4 * time.Second
 	// defaultAskWait is how long a request waits for the provider, if what is known of the person may still be used.
 	defaultAskWait = 3 * time.Second
 	// askRetry is when a provider that could not answer is asked again.
@@ -178,7 +180,9 @@ func (s *Server) readPerson(ctx context.Context, id string) (*grantRecord, error
 	}
 	// What the provider says is as old as the question: a change that it tells of meanwhile may not be in the answer.
 	began := s.now().UTC()
+	asking := s.stillAsking(ctx, id)
 	after, asked := refresher.Refresh(ctx, before)
+	asking()
 	s.paces.find(g.Provider).answered(s.now(), asked)
 	if errors.Is(asked, identity.ErrEnded) || errors.Is(asked, identity.ErrDenied) {
 		if err := s.endGrant(ctx, id, g, before, asked.Error()); err != nil {
@@ -193,6 +197,35 @@ func (s *Server) readPerson(ctx context.Context, id string) (*grantRecord, error
 		s.log.Warn("roles could not be read anew", zap.String("grant", id), zap.String("provider", g.Provider), zap.Error(asked))
 	}
 	return s.keepAnswer(ctx, sealer, id, began, after, asked)
+}
+
+// stillAsking keeps a grant marked as being read, until what it returns is called.
+func (s *Server) stillAsking(ctx context.Context, id string) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(askingEvery)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+				_, err := s.updateGrant(ctx, id, func(g *grantRecord) error {
+					g.Asking = s.now().Add(askingTTL).UTC()
+					return nil
+				})
+				if err != nil && ctx.Err() == nil && !errors.Is(err, errNoGrant) {
+					s.log.Warn("other nodes can't be told that this one is still reading roles", zap.String("grant", id), zap.Error(err))
+				}
+			}
+		}
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
 }
 
 // keepAnswer stores what the provider said before anybody acts on it: the session in it may be the only one that works now.
