@@ -92,7 +92,12 @@ func (i *Issuer) verifyJWT(ctx context.Context, token string) (*Token, error) {
 	if !ok {
 		return nil, invalid("it names nobody")
 	}
-	return &Token{Subject: subject, Audience: verified.Audience, Expires: verified.Expiry, Claims: claims}, nil
+	// The library reads names in any case and takes the last: a claim that an issuer lets somebody have named may then stand for another.
+	expires, ok := claims["exp"].(float64)
+	if !ok || !i.now().Before(seconds2time(expires)) {
+		return nil, invalid("it has expired")
+	}
+	return &Token{Subject: subject, Audience: audienceOf(claims), Expires: seconds2time(expires), Claims: claims}, nil
 }
 
 // notAccess says why a token is of another kind than an access token, or nothing. RFC 9068 section 2.1 gives access tokens a type

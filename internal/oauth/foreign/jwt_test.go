@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -299,4 +300,33 @@ func TestIssuersThatCannotBeBelieved(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// Where an issuer lets somebody name a claim of their own, as from what is known of a user, one in another case is not the claim that counts.
+func TestAttackClaimsInAnotherCase(t *testing.T) {
+	w := newWorld(t)
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: w.key}, &jose.SignerOptions{ExtraHeaders: map[jose.HeaderKey]any{"kid": "key-1", "typ": "at+jwt"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	verify := func(exp int64) (*Token, error) {
+		payload := fmt.Sprintf(`{"iss":%q,"sub":"user_1","aud":"https://other.example","exp":%d,"AUD":"https://mcp.example.com/github","EXP":%d}`,
+			w.URL, exp, w.clock().Add(time.Hour).Unix())
+		jws, err := signer.Sign([]byte(payload))
+		if err != nil {
+			t.Fatal(err)
+		}
+		token, err := jws.CompactSerialize()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return w.issuer().Verify(t.Context(), token)
+	}
+	soon := w.clock().Add(time.Minute)
+	if got, err := verify(soon.Unix()); err != nil || len(got.Audience) != 1 || got.Audience[0] != "https://other.example" || !got.Expires.Equal(soon) {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	if got, err := verify(w.clock().Add(-time.Minute).Unix()); !errors.Is(err, ErrInvalid) {
+		t.Errorf("an expired one: %+v, %v", got, err)
+	}
 }
