@@ -23,6 +23,7 @@ type auditLine struct {
 	Logger      string          `json:"logger"`
 	Time        json.RawMessage `json:"ts"`
 	Event       string          `json:"event"`
+	Method      string          `json:"method"`
 	Decision    string          `json:"decision"`
 	Rule        string          `json:"rule"`
 	Roles       []string        `json:"roles"`
@@ -84,9 +85,8 @@ func suggestCommand() *cobra.Command {
 Reads audit records, as the logger mcp_gateway.audit writes them in JSON, and writes
 a policy that allows what was used and nothing else: to each role exactly the tools,
 prompts and resources that people with it used. What was let pass in the mode observe
-counts as used, and is marked; what was denied is not in the policy. Conditions, limits
-and what has to be approved are not in the records: add them again. - reads from the
-standard input.`,
+counts as used, and is marked; what was denied is not in the policy. Conditions and limits
+are not in the records: add them again. - reads from the standard input.`,
 		Example: "  caddy mcp policy suggest /var/log/caddy/mcp-audit.log --output mcp-policy.new.yaml",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {

@@ -54,6 +54,7 @@ type use struct {
 type used struct {
 	times    int
 	observed int // of these, how often it would have been denied
+	approved int // and how often a person had to approve it
 	last     time.Time
 }
 
@@ -70,7 +71,8 @@ func (u *trail) add(record *auditLine) error {
 	u.Read++
 	kind := slices.IndexFunc(kindNames, func(name string) bool { return name == record.Kind })
 	name := record.name()
-	if kind < 0 || name == "" || !u.nameable(record.Server) || len(u.only) > 0 && !slices.Contains(u.only, record.Server) {
+	// What people say of calls that wait for their approval is recorded by other events than the calls.
+	if kind < 0 || name == "" || record.Method == "" || record.Event != record.Method || !u.nameable(record.Server) || len(u.only) > 0 && !slices.Contains(u.only, record.Server) {
 		return nil
 	}
 	unnameable := func(word string) bool { return !u.nameable(word) }
@@ -105,10 +107,21 @@ func (u *trail) add(record *auditLine) error {
 	if record.Decision == "observe" {
 		one.observed++
 	}
+	if strings.HasSuffix(record.Rule, ", ask)") {
+		one.approved++
+	}
 	if when.After(one.last) {
 		one.last = when
 	}
 	return nil
+}
+
+// add adds what is said of the same.
+func (u *used) add(other *used) {
+	u.times, u.observed, u.approved = u.times+other.times, u.observed+other.observed, u.approved+other.approved
+	if other.last.After(u.last) {
+		u.last = other.last
+	}
 }
 
 // nameable reports whether a policy can name a role, a permission or a server so.
@@ -176,11 +189,7 @@ func (u *trail) settle() map[string]map[use]*used {
 				if !slices.Contains(strings.Split(key.by, bySeparator), by) {
 					return false
 				}
-				one := u.uses[key]
-				sum.times, sum.observed = sum.times+one.times, sum.observed+one.observed
-				if one.last.After(sum.last) {
-					sum.last = one.last
-				}
+				sum.add(u.uses[key])
 				return true
 			})
 		}
@@ -215,6 +224,8 @@ func (u *trail) draft() *draft {
 	settled := u.settle()
 	for _, by := range slices.Sorted(maps.Keys(settled)) {
 		block := draftBlock{allow: draftRules(settled[by])}
+		maps.DeleteFunc(settled[by], func(_ use, one *used) bool { return one.approved == 0 })
+		block.ask = draftRules(settled[by])
 		what, name, _ := strings.Cut(by, " ")
 		block.name = name
 		switch what {
@@ -244,7 +255,7 @@ func (u *trail) summary() string {
 		text += fmt.Sprintf("\n%d lines were no audit records, and are left out.", u.Skipped)
 	}
 	return text + "\nWhat is marked with ! would have been denied: it was let pass by the mode observe. Read it before you allow it.\n" +
-		"Conditions, limits and what has to be approved are not in the records: add them again."
+		"Conditions and limits are not in the records: add them again."
 }
 
 // draftRules makes a rule for each server.
@@ -270,11 +281,7 @@ func draftRules(uses map[use]*used) []draftRule {
 			grouped[named] = new(used)
 			order = append(order, named)
 		}
-		sum, one := grouped[named], uses[key]
-		sum.times, sum.observed = sum.times+one.times, sum.observed+one.observed
-		if one.last.After(sum.last) {
-			sum.last = one.last
-		}
+		grouped[named].add(uses[key])
 	}
 	for _, key := range order {
 		rule := byServer[key.server]
