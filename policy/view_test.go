@@ -54,7 +54,7 @@ func TestUnnamedOrgsShareAView(t *testing.T) {
 }
 
 func TestViewsAreBounded(t *testing.T) {
-	p := mustCompile(t, company)
+	p := mustCompile(t, `roles: {member: {allow: [{server: docs, resources: ["docs://**"]}]}}`)
 	s := &Subject{Roles: []string{"member"}}
 	for i := range maxViews + 100 {
 		p.View(s, fmt.Sprint("server", i))
