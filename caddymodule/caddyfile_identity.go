@@ -10,7 +10,7 @@ import (
 
 // UnmarshalCaddyfile sets up the module from Caddyfile tokens. Syntax:
 //
-//	identity workos {
+//	identity workos [<name>] {
 //	    client_id    <id>
 //	    api_key      <key>
 //	    organization <ids...>|any
@@ -30,7 +30,7 @@ func (w *WorkOS) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		}
 		return oneArg(d, &w.APIKey)
 	}
-	err := readBlock(d, nil, options{
+	err := readBlock(d, identityName(&w.Name), options{
 		"client_id":     text(&w.ClientID),
 		"api_key":       key,
 		"client_secret": key,

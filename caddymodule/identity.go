@@ -34,6 +34,9 @@ type namedIdentity interface {
 
 // WorkOS signs people in through WorkOS AuthKit, or through one of WorkOS' other sign-in pages.
 type WorkOS struct {
+	// The name that tells it from other identities; it is part of people's ids, and of the address of webhooks. Default: workos.
+	Name string `json:"name,omitempty"`
+
 	// The client ID of the WorkOS environment. Required. Placeholders are resolved when the config is provisioned.
 	ClientID string `json:"client_id,omitempty"`
 
@@ -79,6 +82,7 @@ func (WorkOS) CaddyModule() caddy.ModuleInfo {
 // Provision resolves the secrets. It calls nobody.
 func (w *WorkOS) Provision(ctx caddy.Context) error {
 	config := workos.Config{
+		Name:            w.Name,
 		AnyOrganization: w.AnyOrganization,
 		Provider:        w.SignIn,
 		Connection:      w.Connection,
@@ -125,6 +129,9 @@ func (w *WorkOS) Provision(ctx caddy.Context) error {
 	}
 	return nil
 }
+
+// identityName implements namedIdentity.
+func (w *WorkOS) identityName() string { return w.Name }
 
 // Provider implements Identity.
 func (w *WorkOS) Provider() identity.Provider { return w.provider }

@@ -200,4 +200,5 @@ var (
 	_ namedIdentity         = (*OIDC)(nil)
 	_ mentioner             = (*OIDC)(nil)
 	_ namedIdentity         = (*Local)(nil)
+	_ namedIdentity         = (*WorkOS)(nil)
 )

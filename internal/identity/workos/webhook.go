@@ -21,8 +21,8 @@ import (
 )
 
 const (
-	// mailbox is where WorkOS sends its webhooks.
-	mailbox = "webhooks/workos"
+	// mailboxes is where WorkOS sends its webhooks, with the provider's name after it.
+	mailboxes = "webhooks/"
 	// signatureHeader carries the time and signature of a webhook.
 	signatureHeader = "Workos-Signature"
 	// tolerance is how far a webhook's time may be from ours, either way. WorkOS signs anew when it tries again.
@@ -40,7 +40,7 @@ func (p *Provider) Mailbox() string {
 	if p.cfg.WebhookSecret == "" {
 		return ""
 	}
-	return mailbox
+	return mailboxes + p.cfg.Name
 }
 
 // Open implements identity.Messenger: a webhook is signed with the secret that the endpoint has in WorkOS.

@@ -27,11 +27,16 @@ import (
 // DefaultBaseURL is WorkOS' API.
 const DefaultBaseURL = "https://api.workos.com"
 
+// DefaultName is the name of a provider that was given none.
+const DefaultName = "workos"
+
 // authKit is the provider that stands for WorkOS' own hosted sign-in page.
 const authKit = "authkit"
 
 // Config is what New needs. The texts are the values themselves: placeholders are resolved by the caller.
 type Config struct {
+	// Name tells the provider from others; it is in people's ids, and never changes. Empty: DefaultName.
+	Name string
 	// ClientID is the environment's client id (client_…).
 	ClientID string
 	// APIKey is the environment's secret key (sk_…).
@@ -88,6 +93,9 @@ var (
 
 // New checks the configuration and returns a Provider. It touches no network. An error says what to write instead.
 func New(cfg Config) (*Provider, error) {
+	if cfg.Name == "" {
+		cfg.Name = DefaultName
+	}
 	if cfg.BaseURL == "" {
 		cfg.BaseURL = DefaultBaseURL
 	}
@@ -131,12 +139,15 @@ func New(cfg Config) (*Provider, error) {
 func (p *Provider) Account() (baseURL, apiKey string) { return p.cfg.BaseURL, p.cfg.APIKey }
 
 // Name implements identity.Provider.
-func (*Provider) Name() string { return "workos" }
+func (p *Provider) Name() string { return p.cfg.Name }
 
 // Label implements identity.Provider.
 func (p *Provider) Label() string {
 	if name, ok := strings.CutSuffix(p.cfg.Provider, "OAuth"); ok {
 		return name
+	}
+	if p.cfg.Name != DefaultName {
+		return "your organization account (" + p.cfg.Name + ")"
 	}
 	return "your organization account"
 }
@@ -152,6 +163,9 @@ var (
 func (c *Config) check() error {
 	var errs []error
 	fail := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if err := identity.CheckName(c.Name); err != nil {
+		errs = append(errs, err)
+	}
 	switch {
 	case c.ClientID == "":
 		fail("client_id is missing: write the client id of your WorkOS environment (client_…)")

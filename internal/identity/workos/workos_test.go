@@ -65,3 +65,19 @@ func TestNewSaysWhatToWriteInstead(t *testing.T) {
 		})
 	}
 }
+
+// Two environments of WorkOS side by side are two providers, with people and webhooks of their own.
+func TestANamedEnvironmentIsAProviderOfItsOwn(t *testing.T) {
+	cfg := Config{Name: "staging", ClientID: "client_1", APIKey: "sk_1", AnyOrganization: true, WebhookSecret: strings.Repeat("s", 32)}
+	p, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.Name() != "staging" || !strings.Contains(p.Label(), "staging") || p.Mailbox() != "webhooks/staging" {
+		t.Errorf("named %q, labelled %q, webhooks at %q", p.Name(), p.Label(), p.Mailbox())
+	}
+	cfg.Name = "Staging/../x"
+	if _, err := New(cfg); err == nil {
+		t.Error("a name that can't be in an address is taken")
+	}
+}
