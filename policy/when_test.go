@@ -1,7 +1,9 @@
 package policy
 
 import (
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -256,4 +258,24 @@ func parseAndCompile(t *testing.T, text string) (*Policy, error) {
 		return nil, err
 	}
 	return Compile(d)
+}
+
+// One condition is judged for many calls at a time, each by its own arguments.
+func TestConditionsAreSafeForConcurrentUse(t *testing.T) {
+	v := wanted(t, "allow", `args.owner == user.name && args.l.all(x, x == args.owner)`)
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			s := &Subject{Name: strconv.Itoa(i)}
+			for n := range 200 {
+				owner := strconv.Itoa(n % 8)
+				f := Facts{Subject: s, Now: noon, Args: []byte(`{"owner":"` + owner + `","l":["` + owner + `"]}`)}
+				if d := v.Judge(Tool, "t", &f); d.Allowed != (owner == s.Name) || !d.Allowed && !d.Seen {
+					t.Errorf("%s for %s: %+v", owner, s.Name, d)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
 }
