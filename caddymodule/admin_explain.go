@@ -12,6 +12,7 @@ import (
 	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/catalog"
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/oauth"
 	"github.com/mcpgateway/caddy-mcp-gateway/policy"
 )
@@ -33,7 +34,22 @@ func explainPolicy(app *App, r *http.Request) (any, error) {
 	if question.Now.IsZero() {
 		question.Now = app.now()
 	}
+	if !question.Tool.Known {
+		question.Tool = app.annotationsOf(question)
+	}
 	return app.currentPolicy().Explain(question), nil
+}
+
+// annotationsOf returns what the server that a question is about was seen to say of the tool, if its word is trusted.
+func (app *App) annotationsOf(q *policy.Question) policy.Annotations {
+	if q.Kind != policy.Tool || slices.Contains(app.sites.untrusted, q.Server) {
+		return policy.Annotations{}
+	}
+	tool := app.shared.catalog.Shelf(catalog.Key{Server: q.Server}).Tool(q.Name)
+	if tool == nil {
+		return policy.Annotations{}
+	}
+	return tool.Annotations
 }
 
 // readQuestion reads the body of a question.

@@ -169,3 +169,24 @@ func TestAdminListsAndEndsClients(t *testing.T) {
 		}
 	}
 }
+
+func TestAdminExplainsByWhatATrustedServerSaid(t *testing.T) {
+	upstream := newUpstream(t)
+	upstream.answer = func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write([]byte(`{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"look","inputSchema":{"type":"object"},"annotations":{"readOnlyHint":true}}]}}`))
+	}
+	g := startGateway(t, gatewayConfig{
+		Site:   mount("/mcp", upstream, "trust annotations"),
+		Policy: "role member {\n allow mcp tools * annotations readOnlyHint true\n}",
+	})
+	if _, list := g.call("/mcp", "tools/list", "{}"); !strings.Contains(list, `"look"`) {
+		t.Fatal(list)
+	}
+	for tool, want := range map[string]string{"look": `"decision":"allow"`, "change": "nothing is known of the tool's annotations"} {
+		w, err := adminPost(t, http.MethodPost, "/mcp_gateway/policy/explain", `{"grant":"client:bot","server":"mcp","tool":"`+tool+`"}`)
+		if err != nil || !strings.Contains(w.Body.String(), want) {
+			t.Errorf("%s: %v %s", tool, err, w.Body)
+		}
+	}
+}
