@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/mcpgateway/caddy-mcp-gateway/cmd/mcp/demo"
 	"github.com/mcpgateway/caddy-mcp-gateway/internal/peers"
@@ -261,5 +262,23 @@ func TestReadmeAuditQuery(t *testing.T) {
 	out, err := shell(t, g.dir, line)
 	if err != nil || !strings.Contains(out, "bob@example.com\tGo SDK agent\tmcp\tdelete_everything") {
 		t.Errorf("%s: %v\n%s", line, err, out)
+	}
+}
+
+// TestReadmeWhoCouldDeleteOnTuesday runs the how-to's jq command, with today for Tuesday.
+func TestReadmeWhoCouldDeleteOnTuesday(t *testing.T) {
+	g := startGateway(t, gatewayConfig{Policy: demoPolicy, Mounts: "mcp_gateway /mcp " + serveMCP(t, demo.Playground())})
+	a := mustSignIn(t, g.origin+"/mcp", alice, "")
+	a.call(t, "delete_everything", noArguments)
+	b := mustSignIn(t, g.origin+"/mcp", bob, "")
+	b.refused(t, "delete_everything", noArguments)
+	line := readmeCommands(t, "jq")[1]
+	today := strings.NewReplacer("Tuesday", time.Now().UTC().Weekday().String(), "/var/log/caddy/mcp-audit.log", g.config.AuditLog).Replace(line)
+	if out, err := shell(t, g.dir, today); err != nil || out != "alice@example.com\tGo SDK agent\tmcp delete_everything allow\n" {
+		t.Errorf("%s: %v\n%s", today, err, out)
+	}
+	another := strings.NewReplacer("Tuesday", time.Now().UTC().AddDate(0, 0, 3).Weekday().String(), "/var/log/caddy/mcp-audit.log", g.config.AuditLog).Replace(line)
+	if out, err := shell(t, g.dir, another); err != nil || out != "" {
+		t.Errorf("%s: %v\n%s", another, err, out)
 	}
 }
