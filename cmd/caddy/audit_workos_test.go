@@ -89,7 +89,7 @@ func TestAuditRecordsReachWorkOSOverAnOutageAndACrash(t *testing.T) {
 	})
 	alice := mustSignIn(t, g.origin+"/mcp", through("alice@acme.test"), "")
 	for range 3 {
-		alice.call(t, "echo", map[string]any{"text": "hello"})
+		alice.call(t, "echo", map[string]any{"message": "hello"})
 	}
 	alice.refused(t, "no_such_tool", nil)
 	if got := logs.calls(); len(got) != 0 {
