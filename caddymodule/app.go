@@ -34,6 +34,10 @@ type App struct {
 	// is more than one.
 	DefaultResource string `json:"default_resource,omitempty"`
 
+	// Whom people ask who need more than their role allows, such as it@example.com: it stands on the pages that say so. At most
+	// 200 characters.
+	Contact string `json:"contact,omitempty"`
+
 	// The places where people sign in, in the order they are offered.
 	IdentitiesRaw []json.RawMessage `json:"identities,omitempty" caddy:"namespace=mcp_gateway.identity inline_key=module"`
 
@@ -197,6 +201,7 @@ func (app *App) Provision(ctx caddy.Context) error {
 		Offers:           app.offers,
 		Approvals:        app.shared.approvals,
 		Trusted:          app.trusted,
+		Contact:          app.Contact,
 		Audit:            app.auditor,
 		Logger:           app.logger.Named("oauth"),
 		Now:              app.now,

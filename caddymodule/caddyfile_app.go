@@ -52,6 +52,7 @@ func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 //	    origins           <origins...>
 //	    oauth_path        <path>
 //	    default_resource  <url>
+//	    contact           <whom>
 //	}
 //
 // Identities and audit may be repeated.
@@ -115,6 +116,7 @@ func (r *appReader) options() options {
 		"origins*":         words(&app.Origins),
 		"oauth_path":       text(&app.OAuthPath),
 		"default_resource": text(&app.DefaultResource),
+		"contact":          text(&app.Contact),
 	}
 }
 
@@ -207,6 +209,9 @@ func (r *appReader) finish(d *caddyfile.Dispenser) error {
 		}
 	}
 	if err := checkOAuthPath(app.OAuthPath); err != nil {
+		return d.WrapErr(err)
+	}
+	if err := checkContact(app.Contact); err != nil {
 		return d.WrapErr(err)
 	}
 	if !slices.ContainsFunc(app.Origins, hasPlaceholder) {

@@ -27,6 +27,7 @@ func TestBadJSONIsRefusedToo(t *testing.T) {
 		{app + "identity_max_stale", `1000`, "max_stale"},
 		{app + "oauth_path", `"oauth"`, "oauth_path"},
 		{app + "origins", `["*"]`, "origins"},
+		{app + "contact", `"a\nb"`, "contact has to be one line"},
 		{app + "policy", `{"roles":{}}`, "inline or in a file"},
 		{app + "policy_file", `""`, "policy is missing"},
 		{app + "policy_file", `"nothere.yaml"`, "nothere.yaml"},

@@ -4,7 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -59,6 +62,17 @@ func (app *App) setDefaults() {
 	}
 }
 
+// maxContact is how long the text may be that says whom to ask, in characters: it stands in the middle of sentences.
+const maxContact = 200
+
+// checkContact says what is wrong with whom people are to ask.
+func checkContact(contact string) error {
+	if utf8.RuneCountInString(contact) > maxContact || strings.ContainsFunc(contact, unicode.IsControl) {
+		return fmt.Errorf("contact has to be one line of at most %d characters, such as it@example.com", maxContact)
+	}
+	return nil
+}
+
 // check looks at every setting that needs nothing else to be judged, and resolves the placeholders in them.
 func (app *App) check() error {
 	issuer, err := resolve("issuer", app.Issuer)
@@ -75,6 +89,14 @@ func (app *App) check() error {
 		if app.DefaultResource, err = resolve("default_resource", app.DefaultResource); err != nil {
 			return err
 		}
+	}
+	if app.Contact != "" {
+		if app.Contact, err = resolve("contact", app.Contact); err != nil {
+			return err
+		}
+	}
+	if err := checkContact(app.Contact); err != nil {
+		return err
 	}
 	origins, err := resolveAll("origins", app.Origins)
 	if err != nil {

@@ -364,3 +364,34 @@ roles:
 		}
 	}
 }
+
+// FuzzChoices holds that no form leaves an agent anything that was not to be chosen, whatever stands in it.
+func FuzzChoices(f *testing.F) {
+	for _, form := range []string{"may=all", "may=read", "may=tools&tool=list&tool=get_a", "may=tools", "may=tools&tool=drop", "may=&may=all", "tool=list", "may-x=tools&tool-x=list", "%zz"} {
+		f.Add(form, "", true)
+		f.Add(form, "-x", false)
+	}
+	f.Fuzz(func(t *testing.T, raw, suffix string, trusted bool) {
+		form, err := parseParams(raw, maxChoiceBytes)
+		if err != nil {
+			return
+		}
+		c := &choice{Offers: Offers{Tools: []Offer{{Name: "list"}, {Name: "get_a", ReadOnly: true}}}, trusted: trusted, before: narrowTo("gone")}
+		c.prepare()
+		left, err := c.take(form, suffix)
+		switch may := form.get("may" + suffix); {
+		case err != nil:
+			if left != nil || chooseAgain(err) == "" {
+				t.Fatalf("%q is refused with %v and leaves %+v", raw, err, left)
+			}
+		case may == "":
+			if !reflect.DeepEqual(left, c.before) {
+				t.Fatalf("%q says nothing and leaves %+v", raw, left)
+			}
+		case (left == nil) != (may == "all"), may == "read" && (!trusted || !left.ReadOnly), may == "tools" && len(left.Tools) == 0:
+			t.Fatalf("%q leaves %+v", raw, left)
+		case left != nil && slices.ContainsFunc(left.Tools, func(name string) bool { return name != "list" && name != "get_a" && name != "gone" }):
+			t.Fatalf("%q leaves %+v", raw, left)
+		}
+	})
+}
