@@ -134,8 +134,10 @@ func TestFetchesAtOnceAreBounded(t *testing.T) {
 		<-r.Context().Done()
 	})
 	c := h.client(t, Options{Private: loopback})
+	// A busy machine takes its time for so many handshakes.
+	c.timeout, c.http.Transport.(*http.Transport).TLSHandshakeTimeout = time.Minute, time.Minute
 	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error)
+	done := make(chan error, maxAtOnce)
 	for range maxAtOnce {
 		go func() {
 			_, err := c.get(ctx, h.address("/"), limit)
@@ -143,7 +145,11 @@ func TestFetchesAtOnceAreBounded(t *testing.T) {
 		}()
 	}
 	for range maxAtOnce {
-		<-begun
+		select {
+		case <-begun:
+		case err := <-done:
+			t.Fatalf("one of those that may be under way: %v", err)
+		}
 	}
 	late, stop := context.WithCancel(t.Context())
 	stop()
