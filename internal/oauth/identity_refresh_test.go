@@ -213,7 +213,8 @@ func (f *fixture) grantOf(a answer) string {
 
 // Two nodes with one store: only one of them asks, the other goes on with what is known.
 func TestTwoNodesAskOnce(t *testing.T) {
-	every := func(c *Config) { c.IdentityRefresh = time.Minute }
+	// The mark of the one that asks lasts longer than from askAhead to there, on a clock that does not tick by itself.
+	every := func(c *Config) { c.IdentityRefresh = 2 * askingTTL }
 	f := newFixture(t, every)
 	_, a := f.newTokens()
 	g := newFixtureOn(t, f.clock, f.store, func(c *Config) {
