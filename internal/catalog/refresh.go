@@ -9,6 +9,7 @@ import (
 const (
 	lookTime  = 20 * time.Second // that one look may take
 	lookEvery = 5 * time.Second  // between two looks, and for how long a failure is remembered
+	lookAgain = time.Minute      // how old what was found may be before it is looked for again
 )
 
 // look is one look for what a server offers, which all who want to know wait for together.
@@ -63,6 +64,13 @@ func (s *Shelf) Outdate() { s.marks.Add(1) }
 
 // Outdated reports whether the server has changed what it offers since all of it was looked for.
 func (s *Shelf) Outdated() bool { return s.marks.Load() != s.fresh.Load() }
+
+// Old reports whether it is time to look again for what the server offers: not every server says so when that changes.
+func (s *Shelf) Old() bool {
+	s.looking.Lock()
+	defer s.looking.Unlock()
+	return time.Since(s.looked) > lookAgain
+}
 
 // Whole returns all that the server offered when it was last looked for, which must not be changed; ok is false if that
 // was never done.

@@ -16,10 +16,14 @@ func (g *Guard) annotations(tool *catalog.Tool) policy.Annotations {
 }
 
 // definition returns a tool as the server offers it to those with the caller's credential, nil if it does not. The server is
-// asked if nobody has seen the tool yet, or it has changed its tools since. The error says why it could not be asked.
+// asked if nobody has seen the tool yet, or it has changed its tools since; and from time to time, without waiting for it, since
+// it may have changed them without a word. The error says why it could not be asked.
 func (x *exchange) definition(name string) (*catalog.Tool, error) {
 	shelf := x.shelf()
 	if tool := shelf.Tool(name); tool != nil && !shelf.Outdated() || x.own != nil {
+		if x.own == nil && x.g.cfg.Ask != nil && shelf.Old() {
+			x.g.refreshSoon(shelf, x.caller.Credential)
+		}
 		return tool, nil
 	}
 	if err := x.g.refresh(x.r.Context(), shelf, x.caller.Credential); err != nil {

@@ -58,7 +58,7 @@ type looker struct {
 func (g *Guard) Offers(ctx context.Context, credential string) ([]catalog.Offer, error) {
 	shelf := g.shelf(credential)
 	offers, ok := shelf.Whole()
-	if !ok || shelf.Outdated() {
+	if !ok || shelf.Outdated() || shelf.Old() {
 		if err := g.refresh(ctx, shelf, credential); err != nil {
 			return nil, err
 		}
@@ -80,6 +80,13 @@ func (g *Guard) Offers(ctx context.Context, credential string) ([]catalog.Offer,
 // shelf is what the server was seen to offer to a credential.
 func (g *Guard) shelf(credential string) *catalog.Shelf {
 	return g.cfg.Catalog.Shelf(catalog.Key{Server: g.cfg.Server, Credential: credential})
+}
+
+// refreshSoon has the server asked what it offers, without waiting for it.
+func (g *Guard) refreshSoon(shelf *catalog.Shelf, credential string) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	_ = g.refresh(ctx, shelf, credential) // what comes of it is in the log
 }
 
 // refresh asks the server what it offers.

@@ -6,10 +6,16 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/seal"
+	"github.com/mcpgateway/caddy-mcp-gateway/policy"
 )
 
 // listing is an MCP server with tools, in pages of two. It keeps what it was asked.
@@ -274,4 +280,40 @@ func TestAServerThatTellsOfChangesIsAskedAgain(t *testing.T) {
 	if !g.shelf().Outdated() {
 		t.Error("not noticed")
 	}
+}
+
+func TestAServerThatChangesWithoutAWordIsFoundOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &listing{t: t, era: "modern", tools: []string{`{"name":"echo","annotations":{"readOnlyHint":true}}`}}
+		cfg := Config{
+			Server: "files", Policy: func() *policy.Policy { return nil }, Sealer: func() (*seal.Sealer, error) { return testSealer, nil },
+			TrustAnnotations: true,
+		}
+		askedAt(s)(&cfg)
+		g, err := New(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		readOnly := func() bool {
+			x := &exchange{g: g, out: new(Outcome), r: httptest.NewRequest(http.MethodPost, "/", nil)}
+			tool, err := x.definition("echo")
+			if err != nil || tool == nil {
+				t.Fatalf("%+v, %v", tool, err)
+			}
+			return g.annotations(tool).ReadOnly
+		}
+		if !readOnly() {
+			t.Fatal("not what the server says")
+		}
+		s.tools = []string{`{"name":"echo"}`}
+		if !readOnly() || s.methods() != "tools/list" {
+			t.Error("asked again at once")
+		}
+		time.Sleep(61 * time.Second)
+		readOnly() // does not wait
+		synctest.Wait()
+		if readOnly() {
+			t.Error("what the server said a minute ago still counts")
+		}
+	})
 }
