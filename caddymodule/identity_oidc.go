@@ -12,7 +12,8 @@ import (
 )
 
 // OIDC signs people in with an OpenID provider, such as Keycloak, Entra ID, Google or Okta. The address to register there as redirect URI is
-// /callback below the gateway's issuer, and for back-channel logout /backchannel_logout/oidc, with the name in the place of oidc if there is one.
+// /callback below the gateway's issuer, or, for each further identity that people are sent to, /callback/ and its name; and for back-channel logout
+// /backchannel_logout/oidc, with the name in the place of oidc if there is one.
 type OIDC struct {
 	// The name that tells it from other identities; it is part of people's ids. Default: oidc.
 	Name string `json:"name,omitempty"`
@@ -171,26 +172,6 @@ func (o *OIDC) identityName() string { return o.Name }
 
 // Provider implements Identity.
 func (o *OIDC) Provider() identity.Provider { return o.provider }
-
-// checkMixUp refuses a public client beside other identities that people are sent to. All of them answer at one address. A provider that was broken
-// into could have a person sign in at another one, and be sent the code that comes of it (RFC 9700 section 4.4): without our secret
-// there the code is of no use, but a public client has none.
-func checkMixUp(identities []any) error {
-	sent := 0
-	for _, one := range identities {
-		if guest, ok := one.(Identity); ok {
-			if _, ok := guest.Provider().(identity.Redirector); ok {
-				sent++
-			}
-		}
-	}
-	for _, one := range identities {
-		if o, ok := one.(*OIDC); ok && o.ClientSecret == "" && sent > 1 {
-			return fmt.Errorf("%s needs a client_secret: beside other identities, a public client could be robbed of its codes", o.called())
-		}
-	}
-	return nil
-}
 
 // Interface guards.
 var (

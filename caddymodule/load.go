@@ -34,7 +34,7 @@ func (app *App) loadIdentities(ctx caddy.Context) (providers []identity.Provider
 			named = append(named, giver.mentions()...)
 		}
 	}
-	return providers, named, checkMixUp(list)
+	return providers, named, nil
 }
 
 // loadStore loads the store module and opens it.

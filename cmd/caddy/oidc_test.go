@@ -93,14 +93,14 @@ func (w *oidcWorld) startProvider() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	client := func(id, name, method string) peers.OIDCClient {
+	client := func(id, name, method, callback string) peers.OIDCClient {
 		return peers.OIDCClient{
 			ID: id, Secret: "secret/of the gateway", AuthMethod: method, GrantTypes: []string{"authorization_code", "refresh_token"}, ResponseTypes: []string{"code"},
-			RedirectURIs: []string{w.origin + "/callback"}, LogoutURI: w.origin + "/backchannel_logout/" + name, LogoutSession: id == "staff",
+			RedirectURIs: []string{w.origin + callback}, LogoutURI: w.origin + "/backchannel_logout/" + name, LogoutSession: id == "staff",
 		}
 	}
 	peers.OIDCProvider(w.t, peers.OIDCSettings{
-		Clients: []peers.OIDCClient{client("staff", "oidc", "client_secret_basic"), client("partner", "partner", "client_secret_post")},
+		Clients: []peers.OIDCClient{client("staff", "oidc", "client_secret_basic", "/callback"), client("partner", "partner", "client_secret_post", "/callback/partner")},
 		Keys:    []jose.JSONWebKey{{Key: key, KeyID: "1", Algorithm: "RS256", Use: "sig"}}, TTL: time.Hour, Port: w.port,
 		People: w.people, Profile: []string{"groups", "realm_access", "https://acme.example/permissions"},
 	})
