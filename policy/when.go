@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"strings"
 	"unicode/utf8"
 
@@ -14,7 +15,6 @@ const (
 	MaxConditions = 10_000  // expressions of all rules together that differ
 	maxWhenDepth  = 100     // how deep an expression may be nested
 	maxWhenNodes  = 5_000   // parts of an expression, with those that macros stand for
-	maxWhenRegex  = 1_000   // instructions of a regular expression
 	maxWhenCost   = 50_000  // steps of one judgement, as CEL counts them; it takes a few milliseconds at most
 )
 
@@ -90,7 +90,8 @@ func (c *compiler) expression(r *Rule) *condition {
 	if c.whenIssues(r, issues) {
 		return nil
 	}
-	if fault := nameFault(parsed.NativeRep().Expr()); fault != "" {
+	root := parsed.NativeRep().Expr()
+	if fault := cmp.Or(nameFault(root), matchesFault(root)); fault != "" {
 		c.add(r.WhenAt, "when: %s", fault)
 		return nil
 	}

@@ -31,7 +31,6 @@ var whenEnv = sync.OnceValues(func() (*cel.Env, error) {
 		cel.Variable("args", object), cel.Variable("now", cel.TimestampType),
 		cel.CrossTypeNumericComparisons(true), cel.DefaultUTCTimeZone(true),
 		cel.ParserRecursionLimit(maxWhenDepth), cel.ParserExpressionSizeLimit(MaxWhen), cel.ExpressionNodeLimit(maxWhenNodes),
-		cel.RegexProgramSizeLimit(maxWhenRegex),
 	)
 })
 

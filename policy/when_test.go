@@ -109,8 +109,8 @@ func TestConditions(t *testing.T) {
 		{"longer than a judgement takes", `args.l.all(a, args.l.all(b, args.l.all(c, a + b + c >= 0)))`, `{"l":[` + strings.Repeat("1,", 200) + `1]}`, isError},
 		{"division by nothing", `1 / args.n == 1`, `{"n":0}`, isError},
 		{"too large a sum", `args.n + 1 > 0`, `{"n":9223372036854775807}`, isError},
-		{"a pattern from the arguments that is none", `"a".matches(args.re)`, `{"re":"("}`, isError},
-		{"a pattern from the arguments that is too large", `"a".matches(args.re)`, `{"re":"(a{500}){500}"}`, isError},
+		{"a pattern with a counted repetition", `args.branch.matches("^rel-[0-9]{2,4}$")`, `{"branch":"rel-2026"}`, isTrue},
+		{"a pattern with a counted repetition that is not met", `matches(args.branch, "^(rel|dev)-[0-9]{2}$")`, `{"branch":"rel-2026"}`, isFalse},
 		{"a zone that is none", `now.getHours(args.tz) >= 0`, `{"tz":"../../etc/passwd"}`, isError},
 	}
 	for _, tt := range tests {
@@ -235,6 +235,9 @@ func TestConditionsThatCannotBe(t *testing.T) {
 		{`when: args.a = 1`, `p.yaml:4: when: Syntax error: token recognition error at: '= ', at "= 1"; texts stand in quotes, and conditions are joined by && and ||`},
 		{`when: lower(args.a) == "x"`, `p.yaml:4: when: undeclared reference to 'lower', at "(args.a) == \"x\""`},
 		{`when: "args.a.matches('(')"`, "p.yaml:4: when: error parsing regexp: missing closing ): `(`"},
+		{`when: args.a.matches(args.b)`, `p.yaml:4: when: matches() needs a pattern that stands in quotes`},
+		{`when: args.a.matches("(ab){900}")`, `p.yaml:4: when: the pattern "(ab){900}" is too large: it makes 3602 steps, and there may be 1000`},
+		{`when: args.l.all(x, matches(x, "([a-z]{900}){900}"))`, "p.yaml:4: when: error parsing regexp: invalid repeat count"},
 		{"when: |\n          args.a == 1 &&\n          usr == 2", `p.yaml:5: when: nothing is called usr; did you mean user?`},
 		{"when: |\n          args.a == 1 &&\n          user.id == 2", `p.yaml:6: when: found no matching overload for '_==_' applied to '(string, int)', at "== 2"`},
 		{`when: ` + strings.Repeat("(", 300) + "true" + strings.Repeat(")", 300), `p.yaml:4: when: `},
@@ -278,4 +281,16 @@ func TestConditionsAreSafeForConcurrentUse(t *testing.T) {
 		})
 	}
 	wg.Wait()
+}
+
+// TestAttackCountedRepetitionsDoNotPanic: a policy that is edited while the gateway runs must not end it.
+func TestAttackCountedRepetitionsDoNotPanic(t *testing.T) {
+	for _, pattern := range []string{"a{2}", "^[0-9]{4}-[0-9]{2}$", "(a|b){1,9}?", "(?i)x{0,3}", "((a{2}){2}){2}"} {
+		for _, when := range []string{`args.a.matches("` + pattern + `")`, `matches(args.a, "` + pattern + `")`, `args.l.exists(x, x.matches("` + pattern + `"))`} {
+			f := &Facts{Subject: someone, Now: noon, Args: []byte(`{"a":"-","l":["-"]}`)}
+			if d := wanted(t, "deny", when).Judge(Tool, "t", f); !d.Allowed && !strings.Contains(pattern, "{0,") {
+				t.Errorf("%s: %+v", when, d)
+			}
+		}
+	}
 }
