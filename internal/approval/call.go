@@ -13,6 +13,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/mcpgateway/caddy-mcp-gateway/internal/catalog"
 )
 
 // Call is a use of something by an agent.
@@ -167,7 +169,7 @@ func shown(args []byte) (text string, more int) {
 			return b.String(), len(value) - i
 		}
 		switch {
-		case r == '\n' || unicode.IsPrint(r) && r != utf8.RuneError:
+		case r == '\n' || unicode.IsPrint(r) && r != utf8.RuneError && !catalog.IsConcealed(r):
 			b.Write(value[i : i+size])
 		case r > 0xffff:
 			high, low := (r-0x10000)>>10+0xd800, (r-0x10000)&0x3ff+0xdc00

@@ -28,7 +28,7 @@ func Conceals(canonical []byte) bool {
 		}
 		r, n := utf8.DecodeRune(canonical[i:])
 		after, _ := utf8.DecodeRune(canonical[i+n:])
-		if isConcealed(r) && !isHonest(before, r, after) {
+		if IsConcealed(r) && !isHonest(before, r, after) {
 			return true
 		}
 		before, i = r, i+n
@@ -46,16 +46,17 @@ var concealed = &unicode.RangeTable{
 	R32: []unicode.Range32{{0xe0000, 0xe0fff, 1}},
 }
 
-// isConcealed reports whether a character can't be seen.
-func isConcealed(r rune) bool { return unicode.In(r, concealed, unicode.Cf, unicode.Cc) }
+// IsConcealed reports whether a character can't be seen, or changes the order of what is read. It looks at no neighbours, which may make it an
+// honest one (see Conceals).
+func IsConcealed(r rune) bool { return unicode.In(r, concealed, unicode.Cf, unicode.Cc) }
 
 // isHonest reports whether a character that can't be seen stands where it changes how its neighbours look.
 func isHonest(before, r, after rune) bool {
 	switch {
 	case r >= 0xfe00 && r <= 0xfe0f:
-		return before != ' ' && !isConcealed(before)
+		return before != ' ' && !IsConcealed(before)
 	case r == 0x200c || r == 0x200d:
-		sees := func(r rune) bool { return r >= utf8.RuneSelf && r != utf8.RuneError && !isConcealed(r) }
+		sees := func(r rune) bool { return r >= utf8.RuneSelf && r != utf8.RuneError && !IsConcealed(r) }
 		return (sees(before) || before == 0xfe0f) && sees(after)
 	}
 	return false
@@ -83,5 +84,5 @@ func Visible(text string) string {
 
 // isUnfit reports whether a character is not to be written to a terminal.
 func isUnfit(r rune) bool {
-	return r == utf8.RuneError || r != '\n' && r != '\t' && isConcealed(r)
+	return r == utf8.RuneError || r != '\n' && r != '\t' && IsConcealed(r)
 }
