@@ -102,6 +102,12 @@ func (n *narrowing) denies(name string, f *Facts) string {
 	return ""
 }
 
+// Leaves reports whether what a person left their agent has the thing of that kind and name, whatever the rules say of it. said is what
+// the server says of the tool.
+func (v *View) Leaves(k Kind, name string, said Annotations) bool {
+	return k != Tool || v.narrow == nil || v.narrow.denies(name, &Facts{Tool: said}) == ""
+}
+
 // narrowed returns what is left of v.
 func (v *View) narrowed(n *Narrowing) *View {
 	left := *v

@@ -37,6 +37,16 @@ func (x *exchange) decision(view *policy.View, s *policy.Subject, kind policy.Ki
 	return view.Judge(kind, name, &f)
 }
 
+// leaves reports whether the person left their agent what is named. That holds also where the policy is only observed: it is the person who
+// takes away, not the policy.
+func (x *exchange) leaves(view *policy.View, kind policy.Kind, name string, args []byte) bool {
+	var said policy.Annotations
+	if kind == policy.Tool && x.g.cfg.TrustAnnotations && view.WantsAnnotations(name) {
+		said = x.annotations(name, args != nil)
+	}
+	return view.Leaves(kind, name, said)
+}
+
 // annotations returns what the server says of a tool. For a use of it the server is asked if need be; where it can't be,
 // nothing is known.
 func (x *exchange) annotations(name string, use bool) policy.Annotations {

@@ -353,3 +353,32 @@ func TestPagesOfToolsUnderConditions(t *testing.T) {
 		}
 	}
 }
+
+// TestAttackAnObservedPolicyWidensNoNarrowing: what a person did not leave their agent is not the policy's to let pass.
+func TestAttackAnObservedPolicyWidensNoNarrowing(t *testing.T) {
+	for _, rev := range allRevisions {
+		for _, rules := range []string{`everyone: {allow: [{tools: ["*"]}]}`, `everyone: {allow: [{tools: ["*"]}], deny: [{tools: [merge, reads_nothing]}]}`, `roles: {}`} {
+			s := &listing{era: "modern", tools: strings.Split(strings.ReplaceAll(conditionalTools, "},{", "}\n{"), "\n")}
+			s.t = t
+			g := newRig(t, nil, askedAt(s), func(c *Config) { c.TrustAnnotations = true })
+			g.policy.Store(compile(t, rules+"\nmode: observe\n"))
+			for want, left := range map[string]*policy.Narrowing{"reads_it": {ReadOnly: true}, "merge echo": {Tools: []string{"echo", "merge"}}, "": {Tools: []string{}}} {
+				g.subject.Store(&policy.Subject{ID: "workos:alice", Narrowing: left})
+				for range 3 { // as it comes, and as it is known
+					g.answers(jsonAnswer(200, tools(conditionalTools)))
+					if got := listed(t, g.post(rev, "tools/list", `{}`)); got != want {
+						t.Errorf("%s, %s: %v lists %s", rev, rules, left, got)
+					}
+				}
+				g.answers(jsonAnswer(200, `{"jsonrpc":"2.0","id":1,"result":{"content":[]}}`))
+				for _, tool := range []string{"echo", "merge", "reads_it", "reads_nothing"} {
+					before := len(g.received())
+					g.post(rev, "tools/call", fmt.Sprintf(`{"name":%q}`, tool))
+					if got, want := len(g.received()) > before, strings.Contains(" "+want+" ", " "+tool+" "); got != want {
+						t.Errorf("%s, %s: %v: %s is called: %v", rev, rules, left, tool, got)
+					}
+				}
+			}
+		}
+	}
+}

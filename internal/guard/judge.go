@@ -162,7 +162,7 @@ func (x *exchange) one(kind policy.Kind, name jsonrpc.Text, where string, args [
 	case d.Variant != "":
 		v.refusal = malformed("The arguments have a member that some take for another that is judged: " + clip(d.Variant))
 		v.unclear = true
-	case observe:
+	case observe && x.leaves(view, kind, name.Value, args):
 		v.observed = true
 	case d.Seen:
 		v.refusal = notDone(kind, notWithThese(called(kind, name.Value)), "the policy does not allow it with these arguments")

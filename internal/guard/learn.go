@@ -104,8 +104,14 @@ func (f *filter) allows(kind policy.Kind, name string, tool *catalog.Tool) bool 
 	if !f.view.Conditional(kind) {
 		return f.view.Decide(kind, name).Allowed
 	}
-	if f.facts.Tool = (policy.Annotations{}); f.trusted && tool != nil {
-		f.facts.Tool = tool.Annotations
-	}
+	f.facts.Tool = f.said(tool)
 	return f.view.Judge(kind, name, &f.facts).Allowed
+}
+
+// said is what counts of what an entry says of its tool, which is nil if that is not known.
+func (f *filter) said(tool *catalog.Tool) policy.Annotations {
+	if !f.trusted || tool == nil {
+		return policy.Annotations{}
+	}
+	return tool.Annotations
 }

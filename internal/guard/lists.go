@@ -98,7 +98,7 @@ func (f *filter) element(kind policy.Kind) (shown bool, err error) {
 	e, sum := f.known.find(kind, &f.s, f.met)
 	if f.met = e; e != nil {
 		f.offerAgain(e)
-		return f.pinnedAgain(e) && e.name != "" && (f.shows(e) || f.hide()), nil
+		return f.pinnedAgain(e) && e.name != "" && (f.shows(e) || f.hide(e.kind, e.name, e.tool)), nil
 	}
 	start := f.s.pos()
 	name, err := f.entry(kind)
@@ -122,7 +122,7 @@ func (f *filter) element(kind policy.Kind) (shown bool, err error) {
 
 // mayShow says whether an entry may be shown that was read just now. It has no name if it may not be shown to anyone.
 func (f *filter) mayShow(kind policy.Kind, name string, tool *catalog.Tool) bool {
-	return name != "" && (f.allows(kind, name, tool) || f.hide())
+	return name != "" && (f.allows(kind, name, tool) || f.hide(kind, name, tool))
 }
 
 // identity is the member by which policies name an entry of each kind.
@@ -204,12 +204,13 @@ func (f *filter) nameText() bool {
 }
 
 // hide is called for what the policy denies. When the policy is only observed, the
-// entry is counted and stays.
-func (f *filter) hide() bool {
-	if f.observe {
-		f.fr.filtered++
+// entry is counted and stays, unless the person did not leave it to their agent.
+func (f *filter) hide(kind policy.Kind, name string, tool *catalog.Tool) (stays bool) {
+	if !f.observe || !f.view.Leaves(kind, name, f.said(tool)) {
+		return false
 	}
-	return f.observe
+	f.fr.filtered++
+	return true
 }
 
 // hasControl reports whether a name, which is valid UTF-8, has a control character
