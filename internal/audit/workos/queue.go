@@ -16,13 +16,15 @@ const (
 	segmentSize = 1 << 20
 	// extension is that of segments; their names count up.
 	extension = ".jsonl"
-	// refusedName is the segment of records that WorkOS would not take.
-	refusedName = "refused" + extension
+	// refusedPrefix begins the names of what WorkOS would not take of a segment; the segment's own name follows.
+	refusedPrefix = "refused-"
 )
 
 var (
 	// ErrFull says that the queue is as long as it may get.
 	ErrFull = errors.New("the queue of audit records for WorkOS is full")
+	// errClosed says that the queue was given back: whoever uses it next may have it already.
+	errClosed = errors.New("the queue of audit records for WorkOS is no longer in use")
 	// errLocked says that another process has the queue.
 	errLocked = errors.New("another process uses this directory as its queue of audit records")
 )
@@ -35,6 +37,7 @@ type Queue struct {
 
 	mu     sync.Mutex
 	unlock func() // nil while the queue is not open
+	closed bool   // for good
 	size   int64  // of all segments, in bytes
 	sealed []string
 	next   int // the number of the segment to begin
@@ -48,7 +51,10 @@ func NewQueue(dir string) *Queue { return &Queue{dir: dir} }
 
 // open opens the queue if it is not, and takes up what is left in its directory. A failure is not remembered. The caller holds the lock.
 func (q *Queue) open() error {
-	if q.unlock != nil {
+	switch {
+	case q.closed:
+		return errClosed
+	case q.unlock != nil:
 		return nil
 	}
 	if err := os.MkdirAll(q.dir, 0o700); err != nil {
@@ -74,13 +80,14 @@ func (q *Queue) takeUp() error {
 		return err
 	}
 	for _, entry := range entries {
-		name := entry.Name()
+		name, refused := strings.CutPrefix(entry.Name(), refusedPrefix)
 		var n int
-		if name != refusedName {
-			if _, err := fmt.Sscanf(name, "%020d"+extension, &n); err != nil || name != segmentName(n) {
-				continue
-			}
-			q.sealed, q.next = append(q.sealed, name), max(q.next, n+1)
+		if _, err := fmt.Sscanf(name, "%020d"+extension, &n); err != nil || name != segmentName(n) {
+			continue
+		}
+		q.next = max(q.next, n+1)
+		if !refused {
+			q.sealed = append(q.sealed, name)
 		}
 		info, err := entry.Info()
 		if err != nil {
@@ -99,15 +106,21 @@ func (q *Queue) requeue() error {
 	if err := errors.Join(q.open(), q.seal()); err != nil {
 		return err
 	}
-	name := segmentName(q.next)
-	err := os.Rename(filepath.Join(q.dir, refusedName), filepath.Join(q.dir, name))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+	entries, err := os.ReadDir(q.dir)
+	if err != nil {
+		return err
 	}
-	if err == nil {
+	for _, entry := range entries {
+		if !strings.HasPrefix(entry.Name(), refusedPrefix) {
+			continue
+		}
+		name := segmentName(q.next)
+		if err := os.Rename(filepath.Join(q.dir, entry.Name()), filepath.Join(q.dir, name)); err != nil {
+			return err
+		}
 		q.sealed, q.next = append(q.sealed, name), q.next+1
 	}
-	return err
+	return nil
 }
 
 func segmentName(n int) string { return fmt.Sprintf("%020d"+extension, n) }
@@ -186,18 +199,21 @@ func (q *Queue) read(name string) ([]string, error) {
 func (q *Queue) remove(name string, refused []string) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	path := filepath.Join(q.dir, name)
-	if len(refused) > 0 {
-		if err := q.keepRefused(refused); err != nil {
-			return err
-		}
+	if q.closed {
+		return errClosed
 	}
+	path := filepath.Join(q.dir, name)
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil // another sink has sent it as well
 	}
 	if err != nil {
 		return err
+	}
+	if len(refused) > 0 {
+		if err := q.keepRefused(name, refused); err != nil {
+			return err
+		}
 	}
 	if err := os.Remove(path); err != nil {
 		return err
@@ -207,12 +223,19 @@ func (q *Queue) remove(name string, refused []string) error {
 	return nil
 }
 
-// keepRefused puts lines where they wait for the next start. The caller holds the lock.
-func (q *Queue) keepRefused(lines []string) error {
-	f, err := os.OpenFile(filepath.Join(q.dir, refusedName), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+// keepRefused puts lines of a segment where they wait for the next start, in place of what a try that failed has left there. The caller
+// holds the lock.
+func (q *Queue) keepRefused(name string, lines []string) error {
+	path := filepath.Join(q.dir, refusedPrefix+name)
+	var before int64
+	if info, err := os.Stat(path); err == nil {
+		before = info.Size()
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
+	q.size -= before
 	n, err := f.WriteString(strings.Join(lines, ""))
 	q.size += int64(n)
 	return errors.Join(err, f.Sync(), f.Close())
@@ -242,10 +265,11 @@ func (q *Queue) bytes() int64 {
 	return q.size
 }
 
-// Destruct implements caddy.Destructor: it ends the use of the queue. What is in it stays for the next one.
+// Destruct implements caddy.Destructor: it ends the use of the queue, for good. What is in it stays for the next one in its directory.
 func (q *Queue) Destruct() error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.closed = true
 	if q.unlock == nil {
 		return nil
 	}

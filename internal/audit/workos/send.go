@@ -171,20 +171,23 @@ type listener struct {
 // RoundTrip implements http.RoundTripper.
 func (l *listener) RoundTrip(r *http.Request) (*http.Response, error) {
 	res, err := l.next.RoundTrip(r)
-	if err != nil {
-		return nil, err
-	}
-	// RFC 9110 section 10.2.3: seconds, or a date.
-	var asked time.Duration
-	if value := res.Header.Get("Retry-After"); value != "" {
-		if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
-			asked = time.Duration(seconds) * time.Second
-		} else if at, err := http.ParseTime(value); err == nil {
-			asked = at.Sub(l.now())
-		}
+	var asked time.Duration // nothing, where no answer came
+	if err == nil {
+		asked = retryAfter(res.Header.Get("Retry-After"), l.now())
 	}
 	l.pace.mu.Lock()
 	l.pace.asked = asked
 	l.pace.mu.Unlock()
-	return res, nil
+	return res, err
+}
+
+// retryAfter reads the header of that name (RFC 9110 section 10.2.3): seconds, or a date. What is neither is zero.
+func retryAfter(value string, now time.Time) time.Duration {
+	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
+		return time.Duration(seconds) * time.Second
+	}
+	if at, err := http.ParseTime(value); err == nil {
+		return at.Sub(now)
+	}
+	return 0
 }

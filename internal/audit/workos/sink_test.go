@@ -422,7 +422,7 @@ func TestTwoSinksOfOneQueue(t *testing.T) {
 // FuzzQueue holds that whatever lies in the directory, the queue opens, and what is put into it comes out.
 func FuzzQueue(f *testing.F) {
 	f.Add("00000000000000000001.jsonl", []byte("{\"key\":\"a\"}\n{\"key"))
-	f.Add("refused.jsonl", []byte("x\ny\n"))
+	f.Add("refused-00000000000000000001.jsonl", []byte("x\ny\n"))
 	f.Add("-0000000000000000001.jsonl", []byte(""))
 	f.Fuzz(func(t *testing.T, name string, content []byte) {
 		dir := t.TempDir()
