@@ -24,6 +24,7 @@ type Book struct {
 	mu      sync.Mutex // held to change all that follows, and state
 	kept    []byte     // the record as it was last read or written
 	news    []news     // that is not kept yet
+	texts   int        // bytes of the definitions in it
 	keeping bool       // somebody is at it
 
 	reading sync.Mutex // held to read it the first time
@@ -100,7 +101,7 @@ func (b *Book) become(record *pinRecord, packed []byte) {
 func (p *Pinned) enter(n news) {
 	t := p.tools[n.Name]
 	switch digest := n.Tool.Digest; {
-	case t == (pinnedTool{}) && len(p.tools) >= mostPinned, t.pinned == digest:
+	case t == (pinnedTool{}) && p.full(), t.pinned == digest:
 		return
 	case t.pinned == (Digest{}) && n.mode != PinsBlock:
 		t = pinnedTool{pinned: digest}
@@ -121,9 +122,13 @@ func (b *Book) See(mode PinMode, sightings []Sighting) {
 	if now == nil {
 		return // it could not be read, so that nothing may be pinned
 	}
-	next := &Pinned{tools: maps.Clone(now.tools), sight: now.sight}
+	next := &Pinned{tools: maps.Clone(now.tools), names: now.names, sight: now.sight}
 	for _, s := range sightings {
 		if _, note := next.Judge(mode, s.Name, s.Tool); note && len(b.news) < mostPinned {
+			if b.texts+len(s.Definition) > mostNews {
+				s.Definition = nil
+			}
+			b.texts += len(s.Definition)
 			b.news = append(b.news, news{mode, s})
 			next.enter(b.news[len(b.news)-1])
 		}
@@ -179,7 +184,12 @@ func (b *Book) write(todo []news) (changes []Change, err error) {
 			}
 		}
 		return len(changes) > 0, nil
-	}, func() { b.news = b.news[len(todo):] })
+	}, func() {
+		b.news = b.news[len(todo):]
+		for _, n := range todo {
+			b.texts -= len(n.Definition)
+		}
+	})
 	return changes, err
 }
 

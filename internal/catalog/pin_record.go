@@ -26,6 +26,8 @@ type pinRecord struct {
 	Server    string               `json:"server"`
 	Approvals uint32               `json:"approvals,omitzero"` // how often somebody approved something
 	Tools     map[string]*pinEntry `json:"tools"`
+
+	names int // bytes of the names of the tools
 }
 
 // pinEntry is what is kept of one tool.
@@ -74,7 +76,9 @@ func decodePins(server string, packed []byte) (*pinRecord, error) {
 	for name, entry := range r.Tools {
 		if entry == nil {
 			delete(r.Tools, name)
+			continue
 		}
+		r.names += len(name)
 	}
 	return r, nil
 }
@@ -136,7 +140,11 @@ func (e *pinEntry) known() (t pinnedTool) {
 
 // put sets what is known of one tool, in a Pinned that nobody reads yet.
 func (p *Pinned) put(name string, t pinnedTool) {
-	if was := p.tools[name]; was.waits() != t.waits() {
+	was, known := p.tools[name]
+	if !known {
+		p.names += len(name)
+	}
+	if was.waits() != t.waits() {
 		if p.sight++; was.waits() {
 			p.sight -= 2
 		}
@@ -153,11 +161,12 @@ func (r *pinRecord) see(mode PinMode, s Sighting, at int64) (c Change, changed b
 	seen := &pinDefinition{Digest: s.Tool.Digest, Text: string(s.Definition), At: at, Concealed: s.Tool.Concealed}
 	c = Change{Server: r.Server, Tool: s.Name, Now: seen.Digest, Concealed: seen.Concealed, Waits: mode.Strict()}
 	switch {
-	case entry == nil && len(r.Tools) >= mostPinned:
+	case entry == nil && (len(r.Tools) >= mostPinned || r.names >= mostNames):
 		return c, false
 	case entry == nil:
 		entry = new(pinEntry)
 		r.Tools[s.Name] = entry
+		r.names += len(s.Name)
 		c.New = true
 	case entry.known().pinned == seen.Digest, entry.known().pending == seen.Digest && (entry.Pinned != nil || mode == PinsBlock):
 		return c, false

@@ -24,6 +24,8 @@ func (m PinMode) Strict() bool { return m != PinsObserve }
 // Bounds of pins.
 const (
 	mostPinned = 12_000           // tools of one record
+	mostNames  = 384 << 10        // bytes of their names, which have to find room in a record, too
+	mostNews   = 32 << 20         // bytes of definitions that are not kept yet; of others the text is let go
 	pinTime    = 10 * time.Second // that reading or writing a record may take
 	pinRetry   = 5 * time.Second  // between two tries to read one
 	keepEvery  = time.Second      // between two writes of one
@@ -126,8 +128,12 @@ func (p *Pins) Refresh(ctx context.Context) {
 // Pinned are the pins of one server and credential at one time. It is not changed; nil knows of no tool.
 type Pinned struct {
 	tools map[string]pinnedTool
+	names int    // bytes of the names of the tools
 	sight uint64 // stands for what is kept back
 }
+
+// full reports whether no other tool finds room.
+func (p *Pinned) full() bool { return len(p.tools) >= mostPinned || p.names >= mostNames }
 
 // pinnedTool is what is known of one tool.
 type pinnedTool struct {
@@ -144,7 +150,7 @@ func (p *Pinned) Judge(mode PinMode, name string, tool *Tool) (shown, note bool)
 	var known pinnedTool
 	full := false
 	if p != nil {
-		known, full = p.tools[name], len(p.tools) >= mostPinned
+		known, full = p.tools[name], p.full()
 	}
 	if known.pinned == tool.Digest {
 		return true, false
