@@ -75,8 +75,7 @@ func New(cfg Config) *Desk {
 // callRecord is what is kept of a call, encrypted.
 type callRecord struct {
 	Call
-	Shown string    `json:"shown"`          // the arguments as they are shown
-	More  int       `json:"more,omitempty"` // bytes of them that are not shown
+	Shown string    `json:"shown"` // the arguments as they are shown
 	Asked time.Time `json:"asked"`
 	State Verdict   `json:"state"`
 }
@@ -84,7 +83,7 @@ type callRecord struct {
 // Ask says what is known of a call that is to be made. It asks the call's person if they were not asked yet. An approval of
 // this call alone is used up by being told.
 //
-// The errors are those of the store and the sealer, and ErrArguments: then the call may not be made.
+// The errors are those of the store and the sealer, ErrArguments and ErrTooLong: then the call may not be made.
 func (d *Desk) Ask(ctx context.Context, c *Call) (Verdict, error) {
 	id, err := c.ID()
 	if err != nil {
@@ -97,6 +96,10 @@ func (d *Desk) Ask(ctx context.Context, c *Call) (Verdict, error) {
 	if always {
 		return Approved, nil
 	}
+	text, err := shown(c.Args)
+	if err != nil {
+		return Denied, err // what can't be shown whole is not approved, nor asked about
+	}
 	r, err := d.get(ctx, id)
 	switch {
 	case err == nil && r.State == Denied:
@@ -107,7 +110,7 @@ func (d *Desk) Ask(ctx context.Context, c *Call) (Verdict, error) {
 		return Denied, err
 	}
 	if err == nil && r.State == Approved {
-		verdict, err := d.settle(ctx, id, c, false)
+		verdict, err := d.settle(ctx, id, c, text, false)
 		if !errors.Is(err, errUnlisted) {
 			return verdict, err
 		}
@@ -121,14 +124,14 @@ func (d *Desk) Ask(ctx context.Context, c *Call) (Verdict, error) {
 	if err != nil {
 		return Denied, err
 	}
-	return d.settle(ctx, id, c, true)
+	return d.settle(ctx, id, c, text, true)
 }
 
 // errUnlisted says that a call would have to wait that is not listed yet.
 var errUnlisted = errors.New("approval: the call is not listed")
 
-// settle uses up the approval of a call, or has the call wait, if it is listed.
-func (d *Desk) settle(ctx context.Context, id string, c *Call, listed bool) (verdict Verdict, err error) {
+// settle uses up the approval of a call, or has the call wait, if it is listed. text is its arguments as they are shown.
+func (d *Desk) settle(ctx context.Context, id string, c *Call, text string, listed bool) (verdict Verdict, err error) {
 	sealer, err := d.cfg.Sealer(ctx)
 	if err != nil {
 		return Denied, err
@@ -145,7 +148,7 @@ func (d *Desk) settle(ctx context.Context, id string, c *Call, listed bool) (ver
 		}
 		if asked {
 			r = &callRecord{Call: *c}
-			r.Shown, r.More = shown(c.Args)
+			r.Shown = text
 			r.Call.Args = nil
 		}
 		switch verdict = r.State; verdict {
@@ -183,11 +186,9 @@ func (d *Desk) Page(c *Call) string {
 
 // Pending is a call that waits, as its person is shown it.
 type Pending struct {
-	ID   string
-	Call Call
-	// Args are the arguments in readable form, and More is how many bytes of them are missing there.
-	Args  string
-	More  int
+	ID    string
+	Call  Call
+	Args  string // all of the arguments, in readable form
 	Asked time.Time
 }
 
@@ -200,7 +201,7 @@ func (d *Desk) Pending(ctx context.Context, person, id string) (*Pending, error)
 	if err != nil {
 		return nil, err
 	}
-	return &Pending{ID: id, Call: r.Call, Args: r.Shown, More: r.More, Asked: r.Asked}, nil
+	return &Pending{ID: id, Call: r.Call, Args: r.Shown, Asked: r.Asked}, nil
 }
 
 // Answer is what a person says of a call.

@@ -371,3 +371,19 @@ func TestRequestsThatAreKeptOpenAreBounded(t *testing.T) {
 		}
 	}
 }
+
+// What a person is not shown whole they are not asked about; what they approved with whatever arguments goes on.
+func TestNobodyIsAskedAboutWhatIsTooLongToShow(t *testing.T) {
+	f := inMemory(t)
+	long := call(`{"a":"` + strings.Repeat("x", maxShown) + `"}`)
+	if verdict, err := f.nodes[0].Ask(t.Context(), long); !errors.Is(err, ErrTooLong) || verdict != Denied {
+		t.Errorf("%v, %v", verdict, err)
+	}
+	if waiting, _, err := f.nodes[0].Of(t.Context(), long.Person.ID); err != nil || len(waiting) != 0 || f.trail.events() != "" {
+		t.Errorf("%d wait, %v; recorded %s", len(waiting), err, f.trail.events())
+	}
+	short := call(`{}`)
+	f.ask(0, short, Waiting)
+	f.decide(0, short, Always)
+	f.ask(0, long, Approved)
+}

@@ -42,10 +42,13 @@ type Person struct {
 // ErrArguments says that the arguments of a call are not a JSON object that can be compared.
 var ErrArguments = errors.New("approval: the arguments can't be compared")
 
+// ErrTooLong says that the arguments of a call are longer than what a person is shown, so that nobody can approve it.
+var ErrTooLong = errors.New("approval: the arguments are too long to be shown")
+
 // Bounds of arguments.
 const (
 	maxDepth = 128      // as deep as a message may be
-	maxShown = 24 << 10 // bytes that a person is shown
+	maxShown = 64 << 10 // bytes that a person is shown
 )
 
 // ID names the call in the store and in addresses. It is a digest of all that is approved: calls of equal ids are the same,
@@ -152,22 +155,26 @@ func appendObject(out []byte, dec *jsontext.Decoder, depth int) ([]byte, error) 
 	return append(out, '}'), nil
 }
 
-// shown writes arguments so that a person can read them, and says how many bytes did not find room. What can't be seen, or
-// changes how the rest is seen, such as characters that turn the direction of writing, is written as an escape.
-func shown(args []byte) (text string, more int) {
-	value := jsontext.Value(bytes.Clone(args))
+// shown writes arguments so that a person can read all of them. What can't be seen, or changes how the rest is seen, such as
+// characters that turn the direction of writing, is written as an escape. The errors are ErrArguments and ErrTooLong.
+func shown(args []byte) (string, error) {
 	if args == nil {
-		return "{}", 0
+		return "{}", nil
 	}
+	dense, err := canonical(args)
+	if err != nil {
+		return "", err
+	}
+	if len(dense) > maxShown { // before deep ones are indented, which makes them many times as long
+		return "", ErrTooLong
+	}
+	value := jsontext.Value(bytes.Clone(args))
 	if err := value.Indent(jsontext.WithIndent("  ")); err != nil {
-		value = bytes.Clone(args)
+		return "", fmt.Errorf("%w: %w", ErrArguments, err)
 	}
 	var b strings.Builder
 	for i := 0; i < len(value); {
 		r, size := utf8.DecodeRune(value[i:])
-		if b.Len() > maxShown {
-			return b.String(), len(value) - i
-		}
 		switch {
 		case r == '\n' || unicode.IsPrint(r) && r != utf8.RuneError && !catalog.IsConcealed(r):
 			b.Write(value[i : i+size])
@@ -177,7 +184,10 @@ func shown(args []byte) (text string, more int) {
 		default:
 			fmt.Fprintf(&b, `\u%04x`, r)
 		}
+		if b.Len() > maxShown {
+			return "", ErrTooLong
+		}
 		i += size
 	}
-	return b.String(), 0
+	return b.String(), nil
 }

@@ -3,6 +3,7 @@ package approval
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"reflect"
 	"strings"
 	"testing"
@@ -34,13 +35,15 @@ func TestArgumentsHaveOneForm(t *testing.T) {
 }
 
 func TestWhatIsShownHidesNothing(t *testing.T) {
-	text, more := shown([]byte("{\"path\":\"/tmp/\u202Egpj.exe\u200b\U000E0041ä\"}"))
-	if want := "{\n  \"path\": \"/tmp/\\u202egpj.exe\\u200b\\udb40\\udc41ä\"\n}"; text != want || more != 0 {
-		t.Errorf("%q, %d", text, more)
+	text, err := shown([]byte("{\"path\":\"/tmp/\u202Egpj.exe\u200b\U000E0041ä\"}"))
+	if want := "{\n  \"path\": \"/tmp/\\u202egpj.exe\\u200b\\udb40\\udc41ä\"\n}"; text != want || err != nil {
+		t.Errorf("%q, %v", text, err)
 	}
-	long, more := shown([]byte(`{"a":"` + strings.Repeat("x", 2*maxShown) + `"}`))
-	if len(long) > maxShown+8 || more < maxShown-100 {
-		t.Errorf("%d bytes are shown, %d are not", len(long), more)
+	for n, want := range map[int]error{maxShown - len("{\n  \"a\": \"\"\n}"): nil, maxShown: ErrTooLong} {
+		args := []byte(`{"a":"` + strings.Repeat("x", n) + `"}`)
+		if text, err := shown(args); !errors.Is(err, want) || (err == nil) != (strings.Count(text, "x") == n) {
+			t.Errorf("of %d bytes %d are shown, %v", n, len(text), err)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package guard
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strconv"
 	"time"
@@ -141,6 +142,8 @@ func (w *waiting) ask() *refusal {
 	switch {
 	case err != nil && x.r.Context().Err() != nil:
 		return w.left()
+	case errors.Is(err, approval.ErrTooLong):
+		return notDone(v.kind, tooLongToShow(what), "its arguments are too long to be shown to who has to approve them")
 	case err != nil:
 		return x.unavailable(http.StatusServiceUnavailable, "what has to be approved could not be kept: "+err.Error())
 	case verdict == approval.Approved:

@@ -338,3 +338,14 @@ func TestAClientThatCancelsOrLeavesDoesNotGoOn(t *testing.T) {
 		t.Errorf("%d still wait", n)
 	}
 }
+
+func TestACallThatIsTooLongToShowIsNotApproved(t *testing.T) {
+	a := newAsked(t)
+	r := a.post("2025-11-25", "tools/call", `{"name":"echo","arguments":{"a":"`+strings.Repeat("x", 80<<10)+`"}}`)
+	if got := r.sentence(t); r.status != http.StatusOK || !strings.Contains(got, "longer than what they can be shown") {
+		t.Errorf("%d %q", r.status, got)
+	}
+	if n := len(a.received()); n != 0 || a.trail.has("approval_requested") {
+		t.Errorf("%d calls went on", n)
+	}
+}

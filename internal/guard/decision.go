@@ -11,14 +11,14 @@ const uiScheme = "ui://"
 
 // judged asks the policy about one name, as far as the subject and the arguments of the use are known; args is nil if it is only
 // to be seen. A resource of the scheme ui, for which the policy has no rule, may be read by who may see a tool whose results it
-// shows.
+// shows, and which no pin keeps back.
 func (x *exchange) judged(view *policy.View, s *policy.Subject, kind policy.Kind, name string, args []byte) policy.Decision {
 	d := x.decision(view, s, kind, name, args)
 	if d.Allowed || d.Seen || d.Rule != policy.NoRule || kind != policy.Resource || !strings.HasPrefix(name, uiScheme) {
 		return d
 	}
 	for _, tool := range x.shelf().ShownBy(name) {
-		if by := x.decision(view, s, policy.Tool, tool, nil); by.Allowed {
+		if by := x.decision(view, s, policy.Tool, tool, nil); by.Allowed && x.pinShows(tool) {
 			return policy.Decision{Allowed: true, Rule: by.Rule} // what is said of calls is not said of pages
 		}
 	}

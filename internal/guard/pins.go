@@ -89,6 +89,20 @@ func (x *exchange) keptBack(name string) *refusal {
 	return r
 }
 
+// pinShows is keptBack for what a tool has to do with and is not a use of it. The server is not asked: a tool of which
+// nothing is known is kept back where tools can be.
+func (x *exchange) pinShows(name string) bool {
+	if !x.g.cfg.PinMode.Strict() || x.g.cfg.Pins == nil {
+		return true
+	}
+	pins, err := x.pins()
+	if err != nil {
+		return false
+	}
+	shown, _ := pins.Judge(x.g.cfg.PinMode, name, x.shelf().Tool(name))
+	return shown
+}
+
 // withPins has what stands for the tools that a caller sees stand also for what the pins keep back.
 func (x *exchange) withPins(s policy.Sight) policy.Sight {
 	book := x.book()

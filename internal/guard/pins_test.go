@@ -229,3 +229,37 @@ func TestClientsAreToldOfWhatIsApproved(t *testing.T) {
 		t.Errorf("%v: %v is changed", err, before.changed(now))
 	}
 }
+
+func TestWhatHasToDoWithAToolIsKeptBackWithIt(t *testing.T) {
+	const rev, page = "2025-11-25", "ui://shown/a.html"
+	upstream := &taskServer{}
+	g := newRig(t, upstream.ServeHTTP, pinning(t, storetest.NewMemory(time.Now), catalog.PinsFirstUse))
+	tools := func(text string) {
+		g.shows(jsonAnswer(200, `{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"echo","description":"`+text+`","_meta":{"ui":{"resourceUri":"`+page+`"}}}]}}`))
+	}
+	sees := func() (reads, lists, task bool) {
+		g.answers(jsonAnswer(200, `{"jsonrpc":"2.0","id":1,"result":{"contents":[]}}`))
+		reads = strings.Contains(g.post(rev, "resources/read", `{"uri":"`+page+`"}`).body, "contents")
+		g.answers(jsonAnswer(200, `{"jsonrpc":"2.0","id":1,"result":{"resources":[{"uri":"`+page+`","name":"p"}]}}`))
+		lists = strings.Contains(g.post(rev, "resources/list", `{}`).body, page)
+		g.answers(upstream.ServeHTTP)
+		return reads, lists, strings.Contains(g.post(rev, "tasks/list", `{}`).body, "taskId")
+	}
+	tools("1")
+	g.answers(upstream.ServeHTTP)
+	handle := g.begins(rev)
+	if reads, lists, task := sees(); !reads || !lists || !task {
+		t.Errorf("of a tool that is what it was: the page is read %v, listed %v; its task is listed %v", reads, lists, task)
+	}
+	tools("2")
+	if reads, lists, task := sees(); reads || lists || task {
+		t.Errorf("of a tool that changed: the page is read %v, listed %v; its task is listed %v", reads, lists, task)
+	}
+	if r := g.post(rev, "tasks/result", `{"taskId":"`+handle+`"}`); !strings.Contains(r.body, "Unknown task") {
+		t.Errorf("its task: %s", r.body)
+	}
+	tools("1")
+	if reads, lists, task := sees(); !reads || !lists || !task {
+		t.Errorf("of a tool that is again what it was: the page is read %v, listed %v; its task is listed %v", reads, lists, task)
+	}
+}

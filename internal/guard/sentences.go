@@ -43,6 +43,11 @@ func tooManyWait(what, page string) string {
 		page + "; then try again."
 }
 
+// tooLongToShow says that nobody can approve what they are not shown.
+func tooLongToShow(what string) string {
+	return "Not done: a person has to approve this use of " + what + ", and its arguments are longer than what they can be shown. Trying again will not help; shorter arguments may."
+}
+
 // waitsFor is what a client may show while it waits.
 func waitsFor(what, page string) string {
 	return "Waiting for a person to approve the use of " + what + " at " + page

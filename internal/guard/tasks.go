@@ -142,7 +142,7 @@ func (x *exchange) ownTasks(m *jsonrpc.Message, v *verdict) {
 	v.edits = append(v.edits, m.RelatedTask.Replace(plain))
 }
 
-// task returns the task of the caller's that the server calls plain, if it is known and its tool may still be used.
+// task returns the task of the caller's that the server calls plain, if it is known and its tool may still be seen.
 func (x *exchange) task(plain string) (t heldTask, ok bool) {
 	upstream := x.from()
 	for _, t = range x.tasks {
@@ -157,7 +157,8 @@ func (x *exchange) task(plain string) (t heldTask, ok bool) {
 		return heldTask{}, false
 	}
 	view, s, observe := x.standing()
-	return t, observe || x.judged(view, s, policy.Tool, t.tool, nil).Allowed
+	allowed := x.judged(view, s, policy.Tool, t.tool, nil).Allowed || observe && x.leaves(view, policy.Tool, t.tool, nil)
+	return t, allowed && x.pinShows(t.tool)
 }
 
 // newTask seals the id of a task that the call has become.

@@ -211,7 +211,7 @@ func (s *Server) clientOf(p *identity.Person, grants []personGrant, id, name str
 // waitingCall is a call that waits, as a person is shown it.
 func waitingCall(person *identity.Person, p *approval.Pending, client pages.Client) pages.WaitingCall {
 	return pages.WaitingCall{
-		ID: p.ID, Client: client, Server: p.Call.Server, Kind: p.Call.Kind, Name: p.Call.Name, Args: p.Args, More: p.More, Asked: p.Asked,
+		ID: p.ID, Client: client, Server: p.Call.Server, Kind: p.Call.Kind, Name: p.Call.Name, Args: p.Args, Asked: p.Asked,
 		OnceOnly: person.Impersonator != "",
 	}
 }

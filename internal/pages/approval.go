@@ -22,9 +22,8 @@ type WaitingCall struct {
 	Client Client
 	// Server is the MCP server's name. Kind says what Name is the name of, such as "tool".
 	Server, Kind, Name string
-	// Args are the arguments in readable form, of several lines, and More is how many bytes of them are missing there.
+	// Args are all of the arguments in readable form, of several lines.
 	Args  string
-	More  int
 	Asked time.Time
 	// OnceOnly is set if it can't be approved for good.
 	OnceOnly bool
@@ -59,7 +58,6 @@ type askingView struct {
 
 type waitingView struct {
 	ID, Server, Kind, Name, Args, Asked string
-	More                                int
 	OnceOnly                            bool
 	Client                              clientView
 	Action                              string
@@ -112,7 +110,7 @@ func viewAsking(a *Asking, now time.Time) *askingView {
 // viewWaiting brings a call into words. The arguments are fit to be shown already, line by line.
 func viewWaiting(c WaitingCall, action string, hidden []Field, now time.Time) waitingView {
 	return waitingView{
-		ID: c.ID, Server: line(c.Server), Kind: line(c.Kind), Name: line(c.Name), Args: c.Args, More: c.More, OnceOnly: c.OnceOnly, Client: viewClient(c.Client),
+		ID: c.ID, Server: line(c.Server), Kind: line(c.Kind), Name: line(c.Name), Args: c.Args, OnceOnly: c.OnceOnly, Client: viewClient(c.Client),
 		Asked: minutes(now.Sub(c.Asked)), Action: action, Hidden: hidden,
 	}
 }
