@@ -25,7 +25,7 @@ func (m PinMode) Strict() bool { return m != PinsObserve }
 const (
 	mostPinned = 12_000           // tools of one record
 	mostNames  = 384 << 10        // bytes of their names, which have to find room in a record, too
-	mostNews   = 32 << 20         // bytes of definitions that are not kept yet; of others the text is let go
+	mostNews   = 8 << 20          // bytes of definitions that are not kept yet; of others the text is let go
 	pinTime    = 10 * time.Second // that reading or writing a record may take
 	pinRetry   = 5 * time.Second  // between two tries to read one
 	keepEvery  = time.Second      // between two writes of one
