@@ -332,6 +332,48 @@ func TestLookedUpRolesAreNoOlderThanTheyMayBe(t *testing.T) {
 	call(first, "member")
 }
 
+// halfway is a directory at which something happens between its answer and the moment that this gets here.
+type halfway struct {
+	*people
+	meanwhile func()
+}
+
+func (h *halfway) Lookup(ctx context.Context, id, org string) (*identity.Person, error) {
+	person, err := h.people.Lookup(ctx, id, org)
+	if meanwhile := h.meanwhile; meanwhile != nil {
+		h.meanwhile = nil
+		meanwhile()
+	}
+	return person, err
+}
+
+// What a directory said before there was news of somebody does not count as newer than the news because it arrives later.
+func TestAttackRolesLookedUpBeforeTheNews(t *testing.T) {
+	f := newFixture(t, nil)
+	e := f.elsewhere()
+	alice := func(role string) *identity.Person {
+		return &identity.Person{Provider: "workos", ID: "user_1", Org: "org_1", Roles: []string{role}}
+	}
+	directory := &halfway{people: &people{person: alice("admin")}}
+	directory.meanwhile = func() {
+		f.clock.advance(time.Second)
+		directory.set(alice("member"), nil)
+		if err := f.server.tell(t.Context(), newsEntry{At: f.clock.now().UTC(), Provider: "workos", Person: "user_1"}); err != nil {
+			t.Error(err)
+		}
+	}
+	a := e.accepted(false, func(a *Accepted) { a.Directory, a.RoleClaims, a.OrgClaims = directory, nil, []string{"org_id"} })
+	token := e.signed(map[string]any{"org_id": "org_1", "exp": f.clock.now().Add(24 * time.Hour).Unix()})
+	if _, err := f.callAt(token, testResource, a); err != nil {
+		t.Fatal(err)
+	}
+	f.clock.advance(time.Second)
+	access, err := f.callAt(token, testResource, a)
+	if err != nil || !slices.Equal(access.Subject.Roles, []string{"member"}) {
+		t.Errorf("got %+v, %v", access, err)
+	}
+}
+
 // Personal access tokens, refresh tokens and codes of ours are opaque, too, and nobody else's business.
 func TestAttackOurSecretsShownToOtherIssuers(t *testing.T) {
 	f := newFixture(t, nil)

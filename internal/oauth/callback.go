@@ -67,10 +67,11 @@ func (s *Server) serveCallback(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var choice *identity.Choice
+	began := s.now()
 	person, err := provider.Finish(r.Context(), identity.Finish{RedirectURI: s.endpoint(s.callbackOf(tx.Provider)), Query: query.values, Secret: tx.Secret})
 	switch {
 	case err == nil:
-		s.signedIn(w, r, sealer, tx, person)
+		s.signedIn(w, r, sealer, tx, person, began)
 	case errors.As(err, &choice):
 		s.offerChoice(w, r, sealer, tx, choice)
 	case errors.Is(err, identity.ErrCallback) && query.get("error") == codeAccessDenied:

@@ -131,10 +131,11 @@ func (s *Server) chosen(w http.ResponseWriter, r *http.Request, sealer *seal.Sea
 		s.noTransaction(w, r, errNoTransaction)
 		return
 	}
+	began := s.now()
 	person, err := provider.Choose(r.Context(), choice.Pending, id)
 	switch {
 	case err == nil:
-		s.signedIn(w, r, sealer, tx, person)
+		s.signedIn(w, r, sealer, tx, person, began)
 	case errors.Is(err, identity.ErrCallback), errors.Is(err, identity.ErrDenied):
 		s.endTx(w, tx)
 		s.signInFailed(w, r, tx, err)

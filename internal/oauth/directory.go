@@ -23,6 +23,7 @@ type lookupAges struct{ refresh, maxStale time.Duration }
 
 // directory remembers what directories said of people whose tokens are from elsewhere. Safe for concurrent use.
 type directory struct {
+	news  *news // of people, which may come while a directory answers
 	mu    sync.Mutex
 	known map[lookupKey]*lookup
 	calls flights[*lookup]
@@ -53,13 +54,13 @@ func (d *directory) find(
 	case last.fresh(ages.refresh/5*4, now):
 		return last.person, last.at.Add(ages.refresh), last.denied
 	case last.fresh(ages.refresh, now):
-		d.ask(ctx, in, key, now) // for whoever comes later
+		d.ask(ctx, in, key, ages.refresh, now) // for whoever comes later
 		return last.person, last.at.Add(ages.refresh), last.denied
 	case last.usable(ages.maxStale, now) && now.Before(last.retry):
 		return last.person, last.standsIn(ages.maxStale), nil
 	}
 	usable := last != nil && last.usable(ages.maxStale, now)
-	call := d.ask(ctx, in, key, now)
+	call := d.ask(ctx, in, key, ages.refresh, now)
 	var timeout <-chan time.Time
 	if usable {
 		timer := time.NewTimer(defaultAskWait)
@@ -96,7 +97,9 @@ func (d *directory) putOff(key lookupKey, last *lookup, retry time.Time) *lookup
 }
 
 // ask asks the directory, once for all who want to know.
-func (d *directory) ask(ctx context.Context, in identity.Directory, key lookupKey, now time.Time) *flight[*lookup] {
+func (d *directory) ask(
+	ctx context.Context, in identity.Directory, key lookupKey, refresh time.Duration, now time.Time,
+) *flight[*lookup] {
 	return d.calls.start(shortDigest(key.provider, key.id, key.org), func() (*lookup, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookupTimeout)
 		defer cancel()
@@ -105,7 +108,7 @@ func (d *directory) ask(ctx context.Context, in identity.Directory, key lookupKe
 			return nil, err
 		}
 		next := &lookup{at: now, person: person, denied: err}
-		d.keep(key, next)
+		d.keep(key, next, refresh)
 		return next, nil
 	})
 }
@@ -132,10 +135,13 @@ func (l *lookup) fresh(refresh time.Duration, now time.Time) bool {
 	return age >= 0 && age < refresh
 }
 
-// keep remembers an answer. A full table loses any one.
-func (d *directory) keep(key lookupKey, l *lookup) {
+// keep remembers an answer, doubted if there was news of the person since the question. A full table loses any one.
+func (d *directory) keep(key lookupKey, l *lookup, refresh time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if l.person != nil && d.news.since(l.person, l.at) {
+		l.at = l.at.Add(-refresh)
+	}
 	if d.known == nil {
 		d.known = make(map[lookupKey]*lookup)
 	}

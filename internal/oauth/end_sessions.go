@@ -82,8 +82,13 @@ func (s *Server) endGrant(ctx context.Context, id string, g *grantRecord, p *ide
 	return nil
 }
 
-// noteOrigin keeps whose a session is, until a time. A store that has it longer already may forget it earlier than the grants that are
-// listed until then: they are listed anew before.
+// originRecord is whose a session is.
+type originRecord struct {
+	Person string    `json:"person"` // sealed
+	Until  time.Time `json:"until"`
+}
+
+// noteOrigin keeps whose a session is, until a time, or longer if something that came of the session before lasts longer.
 func (s *Server) noteOrigin(ctx context.Context, p *identity.Person, until time.Time) error {
 	if p.SessionID == "" {
 		return nil
@@ -93,7 +98,14 @@ func (s *Server) noteOrigin(ctx context.Context, p *identity.Person, until time.
 		return err
 	}
 	id := shortDigest(p.Provider, p.SessionID)
-	return s.cfg.Store.Put(ctx, kindOrigin, id, []byte(sealer.Seal(purposeOrigin, id, []byte(p.ID))), until)
+	return s.cfg.Store.Update(ctx, kindOrigin, id, func(old []byte) ([]byte, time.Time, error) {
+		var before originRecord
+		if json.Unmarshal(old, &before) == nil && before.Until.After(until) {
+			until = before.Until
+		}
+		next, err := json.Marshal(originRecord{sealer.Seal(purposeOrigin, id, []byte(p.ID)), until.UTC()})
+		return next, until, err
+	})
 }
 
 // originOf returns the ID of the person whose a session is; "" if that is not known.
@@ -106,7 +118,11 @@ func (s *Server) originOf(ctx context.Context, sealer *seal.Sealer, provider, se
 	if err != nil {
 		return "", err
 	}
-	person, err := sealer.Open(purposeOrigin, id, string(value))
+	var rec originRecord
+	if err := json.Unmarshal(value, &rec); err != nil {
+		return "", err
+	}
+	person, err := sealer.Open(purposeOrigin, id, rec.Person)
 	return string(person), err
 }
 

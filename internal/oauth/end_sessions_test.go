@@ -177,3 +177,53 @@ func TestLogoutsThatAreRefused(t *testing.T) {
 		t.Errorf("%d audit records of refusals", n)
 	}
 }
+
+// slowly is such a provider, at which something happens between its answer about somebody and the moment that this gets here.
+type slowly struct {
+	announcer
+	meanwhile func()
+}
+
+func (p *slowly) Finish(ctx context.Context, in identity.Finish) (*identity.Person, error) {
+	person, err := p.announcer.Finish(ctx, in)
+	if p.meanwhile != nil {
+		p.meanwhile()
+	}
+	return person, err
+}
+
+// A session that ends while the provider is still being asked about its person must not outlive that here.
+func TestAttackALogoutWhileTheProviderAnswers(t *testing.T) {
+	provider := &slowly{announcer: announcer{newHostedProvider()}}
+	f := newFixture(t, func(c *Config) { c.Providers = []identity.Provider{provider} })
+	for _, token := range []string{"t1//s1", "t2/carol/"} {
+		provider.meanwhile = func() {
+			f.clock.advance(time.Second)
+			f.logOut(token)
+			f.clock.advance(time.Second)
+		}
+		clientID, code := f.codeOf("carol/s1")
+		if a := f.read(f.post("/token", redeem(clientID, code))); a.Error != codeInvalidGrant {
+			t.Errorf("%s: the code gets %+v", token, a)
+		}
+		f.clock.advance(time.Second)
+	}
+}
+
+// The session of a grant that lasts must be found by its name also when something that lasts shorter came of it since.
+func TestAttackAShortTokenHidesWhoseSessionItIs(t *testing.T) {
+	f := announced(t)
+	clientID, code := f.codeOf("carol/s1")
+	tokens := f.read(f.post("/token", redeem(clientID, code)))
+	b := f.browser()
+	v := b.send(b.request(http.MethodPost, ownPage, url.Values{"action": {"signin"}}))
+	v = b.open(testIssuer + "/callback?code=carol%2Fs1&state=" + url.QueryEscape(v.Away.Query().Get("state")))
+	if v = b.act(v, "make", "name", "for today", "resource", testResource, "days", "1"); !madeToken.MatchString(v.Body) {
+		t.Fatalf("no token is shown: %s", v.Body)
+	}
+	f.clock.advance(25 * time.Hour)
+	if res := f.logOut("t//s1"); res.StatusCode != http.StatusOK {
+		t.Fatal(res.Status)
+	}
+	f.dead(clientID, tokens)
+}

@@ -38,17 +38,18 @@ type pendingRecord struct {
 	Answer string `json:"answer,omitempty"`
 }
 
-// signedIn goes on after the sign-in: to page 3, or past it where the person has answered it before.
-func (s *Server) signedIn(w http.ResponseWriter, r *http.Request, sealer *seal.Sealer, tx *transaction, person *identity.Person) {
+// signedIn goes on after the sign-in: to page 3, or past it where the person has answered it before. at is from before the provider was asked
+// about the person: what it says of them while it answers is newer than its answer.
+func (s *Server) signedIn(w http.ResponseWriter, r *http.Request, sealer *seal.Sealer, tx *transaction, person *identity.Person, at time.Time) {
 	if tx.Request.Own {
-		s.openSession(w, r, sealer, tx, person)
+		s.openSession(w, r, sealer, tx, person, at)
 		return
 	}
 	c, to, ok := s.txClient(w, r, tx)
 	if !ok {
 		return
 	}
-	l := &login{Person: person, At: s.now().UTC(), Whence: whence(r)}
+	l := &login{Person: person, At: at.UTC(), Whence: whence(r)}
 	s.record((&event{name: "login", decision: decisionAllow, clientID: c.ID, clientName: c.Name, resource: tx.Request.Resource}).of(person))
 	if rec := s.consented(r.Context(), tx, person); rec != nil {
 		code, err := s.newCode(r.Context(), sealer, &tx.Request, l, rec.Narrowing)
@@ -68,7 +69,7 @@ func (s *Server) signedIn(w http.ResponseWriter, r *http.Request, sealer *seal.S
 	}
 	value, err := json.Marshal(pendingRecord{Login: sealer.Seal(purposePending, id, plain)})
 	if err == nil {
-		err = s.cfg.Store.Put(r.Context(), kindPending, id, value, l.At.Add(txTTL))
+		err = s.cfg.Store.Put(r.Context(), kindPending, id, value, s.now().Add(txTTL))
 	}
 	if err == nil {
 		tx.Step, tx.Secret, tx.Token = stepGrant, nil, newTxToken(tx.name())

@@ -40,13 +40,13 @@ var errNoSession = errors.New("oauth: nobody is signed in")
 func (s *Server) sessionCookie() string { return s.cookiePrefix + "mcp_session" }
 
 // openSession signs a person in to their own page, and shows it.
-func (s *Server) openSession(w http.ResponseWriter, r *http.Request, sealer *seal.Sealer, tx *transaction, p *identity.Person) {
+func (s *Server) openSession(w http.ResponseWriter, r *http.Request, sealer *seal.Sealer, tx *transaction, p *identity.Person, at time.Time) {
 	handle := randomText(32)
 	id := digest(handle)
-	l := login{Person: p, At: s.now().UTC()}
+	l := login{Person: p, At: at.UTC()}
 	value, err := sealSession(sealer, id, &personSession{Login: l, Token: randomText(32)})
 	if err == nil {
-		err = s.cfg.Store.Put(r.Context(), kindSession, id, value, l.At.Add(sessionTTL))
+		err = s.cfg.Store.Put(r.Context(), kindSession, id, value, s.now().Add(sessionTTL))
 	}
 	if err != nil {
 		s.trouble(w, r, err)

@@ -61,7 +61,7 @@ func New(cfg Config) (*Server, error) {
 		cfg: cfg, log: cfg.Logger, pages: cfg.Pages, providers: make(map[string]identity.Provider), limits: newRegisterLimits(cfg.RegisterPerMinute),
 		secrets: newSecretLimits(), assertions: newAssertionLimits(), cache: newCache(), accepting: newAccepting(), askWait: defaultAskWait, bodyWait: defaultBodyWait, origin: issuer.Scheme + "://" + issuer.Host,
 	}
-	s.keys.server = s
+	s.keys.server, s.directory.news = s, &s.news
 	if issuer.Scheme == "https" {
 		s.cookiePrefix = "__Host-"
 	}

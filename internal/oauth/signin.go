@@ -55,10 +55,11 @@ func (s *Server) verify(w http.ResponseWriter, r *http.Request, sealer *seal.Sea
 		s.showSignIn(w, r, tx, "", "That user name or password is too long.")
 		return
 	}
+	began := s.now()
 	person, err := v.Verify(r.Context(), user, password)
 	switch {
 	case err == nil:
-		s.signedIn(w, r, sealer, tx, person)
+		s.signedIn(w, r, sealer, tx, person, began)
 	case errors.Is(err, identity.ErrCredentials):
 		s.record(&event{name: "login", decision: decisionDeny, reason: err.Error(), clientID: tx.Request.Client, resource: tx.Request.Resource})
 		s.showSignIn(w, r, tx, user, "The user name or the password is wrong.")
