@@ -24,6 +24,7 @@ type condition struct {
 	text    string
 	program cel.Program
 	uses    uses
+	steps   int // of its patterns, for each byte that they are looked for in
 }
 
 // uses says what an expression reads.
@@ -91,7 +92,8 @@ func (c *compiler) expression(r *Rule) *condition {
 		return nil
 	}
 	root := parsed.NativeRep().Expr()
-	if fault := cmp.Or(nameFault(root), matchesFault(root)); fault != "" {
+	steps, fault := matchesFault(root)
+	if fault = cmp.Or(nameFault(root), fault); fault != "" {
 		c.add(r.WhenAt, "when: %s", fault)
 		return nil
 	}
@@ -108,7 +110,7 @@ func (c *compiler) expression(r *Rule) *condition {
 		c.add(r.WhenAt, "when: %v", err)
 		return nil
 	}
-	out := &condition{text: r.When, program: program}
+	out := &condition{text: r.When, program: program, steps: steps}
 	for _, ref := range checked.NativeRep().ReferenceMap() {
 		switch ref.Name {
 		case "args":
@@ -152,6 +154,9 @@ func whenRest(text string, line, column int) string {
 
 // judge says whether the expression is true of what e knows.
 func (c *condition) judge(e *evaluation) outcome {
+	if !e.listing && c.uses&usesArgs != 0 && c.steps*len(e.facts.Args) > maxWhenSteps {
+		return failed
+	}
 	value, _, err := c.program.Eval(e)
 	switch {
 	case types.IsUnknown(value):

@@ -10,10 +10,14 @@ import (
 // maxWhenRegex is how large a pattern may be: the instructions of the program that the package regexp makes of it.
 const maxWhenRegex = 1_000
 
+// maxWhenSteps bounds what looking for patterns in arguments may take: bytes of arguments times instructions of the patterns. That is
+// half a second at most. CEL counts the cost of a match when it is over.
+const maxWhenSteps = 50_000_000
+
 // matchesFault says what is wrong with the patterns of an expression that matches() looks for. CEL has a limit of its own for
 // their size, and panics on one with a counted repetition such as [0-9]{4}, so they have to be known here: a pattern that comes
-// with a call would be one whose size nobody has looked at. One that is no pattern is left to CEL.
-func matchesFault(root ast.Expr) (fault string) {
+// with a call would be one whose size nobody has looked at. One that is no pattern is left to CEL. steps are the instructions of all.
+func matchesFault(root ast.Expr) (steps int, fault string) {
 	ast.PreOrderVisit(root, ast.NewExprVisitor(func(e ast.Expr) {
 		if e.Kind() != ast.CallKind || e.AsCall().FunctionName() != "matches" || fault != "" {
 			return
@@ -31,11 +35,12 @@ func matchesFault(root ast.Expr) (fault string) {
 		if !ok {
 			return
 		}
-		if size := patternSize(text); size > maxWhenRegex {
+		size := patternSize(text)
+		if steps += size; size > maxWhenRegex {
 			fault = fmt.Sprintf("the pattern %q is too large: it makes %d steps, and there may be %d", clipPattern(text), size, maxWhenRegex)
 		}
 	}))
-	return fault
+	return steps, fault
 }
 
 // patternSize returns the instructions of a pattern's program, 0 if it is none.

@@ -294,3 +294,24 @@ func TestAttackCountedRepetitionsDoNotPanic(t *testing.T) {
 		}
 	}
 }
+
+// TestAttackLongArgumentsDoNotKeepPatternsBusy: one call must not keep a core busy for seconds, whatever pattern an operator has written.
+func TestAttackLongArgumentsDoNotKeepPatternsBusy(t *testing.T) {
+	long := Facts{Subject: someone, Now: noon, Args: []byte(`{"a":"` + strings.Repeat("ab ", 300_000) + `"}`)}
+	for when, want := range map[string]bool{`args.a.matches("(a|b|ab| ){1,90}$")`: false} {
+		f := long
+		if d := wanted(t, "deny", when).Judge(Tool, "t", &f); d.Allowed != want {
+			t.Errorf("%s: %+v", when, d)
+		}
+		f.Args = []byte(`{"a":"?"}`)
+		if d := wanted(t, "deny", when).Judge(Tool, "t", &f); !d.Allowed {
+			t.Errorf("%s of a short one: %+v", when, d)
+		}
+	}
+	f := long
+	w := &evaluation{facts: f, kind: Tool}
+	v := wanted(t, "allow", `args.a.matches("^(a|b|ab| ){1,90}$")`)
+	if o := v.kinds[Tool].conditions[0].judge(w); o != failed || w.args != nil {
+		t.Errorf("a long one was looked at: %v", o)
+	}
+}
