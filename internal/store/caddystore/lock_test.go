@@ -114,7 +114,7 @@ func TestTheLockOfADeadProcess(t *testing.T) {
 		dead      bool
 	}{
 		"made just now":              {text(now, now), 0, false},
-		"made long ago":              {text(now.Add(-time.Minute), now.Add(-time.Minute)), 0, true},
+		"made long ago":              {text(now.Add(-2*time.Minute), now.Add(-2*time.Minute)), 0, true},
 		"kept fresh":                 {text(now.Add(-time.Minute), now), 0, false},
 		"never kept fresh":           {text(now, time.Time{}), 0, false},
 		"by a clock that is ahead":   {text(now.Add(time.Hour), now.Add(time.Hour)), 0, false},
@@ -131,7 +131,7 @@ func TestTheLockOfADeadProcess(t *testing.T) {
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(file, text(now.Add(-time.Minute), now.Add(-time.Minute)), 0o600); err != nil {
+	if err := os.WriteFile(file, text(now.Add(-2*time.Minute), now.Add(-2*time.Minute)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Put(t.Context(), "code", "a", []byte("v"), time.Time{}); err != nil {
@@ -139,6 +139,21 @@ func TestTheLockOfADeadProcess(t *testing.T) {
 	}
 	if left, err := os.ReadDir(filepath.Dir(file)); err != nil || len(left) != 0 {
 		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+// A node whose clock is ahead must not take away the lock that another one holds just now.
+func TestAttackANodeWhoseClockIsAheadTakesALockThatIsHeld(t *testing.T) {
+	made := time.Now().Add(-30 * time.Second) // by the clock of whoever made it, just now
+	content, err := json.Marshal(lockMeta{Created: made, Updated: made})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if dead(content, 0) {
+		t.Error("two hold one lock while their clocks are half a minute apart")
+	}
+	if !dead(content, lockLife+1) {
+		t.Error("the lock of a dead process stays")
 	}
 }
 

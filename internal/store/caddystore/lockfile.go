@@ -20,6 +20,8 @@ import (
 const (
 	// lockLife is how old a lock may be before its process counts as dead: longer than any of ours is held.
 	lockLife = 10 * time.Second
+	// lockSkew is how far the clocks of two nodes may be apart.
+	lockSkew = time.Minute
 	// garbledLife is the same for a lock that says nothing: it is being written just now, or never will be.
 	garbledLife = 2 * time.Second
 	// firstLook and lastLook are how long who waits for a lock waits between two looks, at first and at most.
@@ -105,7 +107,7 @@ func dead(content []byte, unchanged time.Duration) bool {
 	if meta.Updated.Before(meta.Created) {
 		meta.Updated = meta.Created
 	}
-	return unchanged > lockLife || time.Since(meta.Updated) > lockLife
+	return unchanged > lockLife || time.Since(meta.Updated) > lockLife+lockSkew
 }
 
 // takeAway removes the lock of a dead process. Of several who want to, one gets it; should that be the lock that the fastest of them has made
