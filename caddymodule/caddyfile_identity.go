@@ -16,6 +16,7 @@ import (
 //	    organization <ids...>|any
 //	    provider     <name>
 //	    connection   <id>
+//	    domain_hint  <domain>
 //	    issuer       <urls...>
 //	    audience     <name>
 //	    webhook_secret <secret>
@@ -48,6 +49,7 @@ func (w *WorkOS) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		},
 		"provider":       text(&w.SignIn),
 		"connection":     text(&w.Connection),
+		"domain_hint":    text(&w.DomainHint),
 		"issuer*":        words(&w.Issuers),
 		"audience":       text(&w.Audience),
 		"base_url":       text(&w.BaseURL),

@@ -57,6 +57,10 @@ type WorkOS struct {
 	// An SSO connection (conn_…), instead of a provider.
 	Connection string `json:"connection,omitempty"`
 
+	// A domain that WorkOS passes on to the sign-in page of the identity provider behind it, such as example.com: of use with provider
+	// MicrosoftOAuth and with connections of Google. Default: none.
+	DomainHint string `json:"domain_hint,omitempty"`
+
 	// Issuers of session tokens that are accepted besides WorkOS' own: an environment with a custom authentication domain
 	// has that domain as its issuer.
 	Issuers []string `json:"issuers,omitempty"`
@@ -113,6 +117,11 @@ func (w *WorkOS) Provision(ctx caddy.Context) error {
 	}
 	if w.WebhookSecret != "" {
 		if config.WebhookSecret, err = resolve("webhook_secret of identity workos", w.WebhookSecret); err != nil {
+			return err
+		}
+	}
+	if w.DomainHint != "" {
+		if config.DomainHint, err = resolve("domain_hint of identity workos", w.DomainHint); err != nil {
 			return err
 		}
 	}

@@ -94,6 +94,7 @@ func (app *App) background(ctx context.Context) {
 			}
 		})
 	})
+	beside.Go(func() { app.oauth.Follow(ctx) })
 	if app.seq == 1 { // the first config of this process; one that is replaced loses nothing
 		beside.Go(func() { app.oauth.Recover(ctx) })
 	}

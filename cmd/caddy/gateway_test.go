@@ -52,7 +52,9 @@ var gatewayTemplate = template.Must(template.New("Caddyfile").Parse(`{
 		exclude mcp_gateway.audit
 	}
 	log audit {
-		output file "{{.AuditLog}}"
+		output file "{{.AuditLog}}" {
+			roll_disabled
+		}
 		include mcp_gateway.audit
 		format json
 	}

@@ -142,19 +142,21 @@ func (s *session) wait(what string, moment <-chan time.Time) time.Time {
 
 // TestWhatWorkOSSaysOfPeopleIsObeyed has alice's agent hold a stream at each of two nodes while she is demoted through WorkOS' API, and then
 // thrown out: her agent's next list and call obey, it is told that its list changed, and in the end its streams end. Nobody signs in
-// again. With webhooks, which reach one of the nodes, and without. The log says how long each took.
+// again. With webhooks, which reach one of the nodes, and without, by the events that WorkOS lists. The log says how long each took.
 func TestWhatWorkOSSaysOfPeopleIsObeyed(t *testing.T) {
 	const hookSecret = "a-long-enough-secret-of-webhooks"
 	for name, c := range map[string]struct {
-		identity, options string
-		throwOut          func(e *peers.Emulator)
+		identity string
+		throwOut func(e *peers.Emulator)
 	}{
 		"by webhooks": {
 			identity: "webhook_secret " + hookSecret,
 			throwOut: func(e *peers.Emulator) { e.RevokeSessions(t, "alice@acme.test") },
 		},
-		"by asking every two seconds": {
-			options:  "identity_refresh 2s",
+		"by the events": {
+			throwOut: func(e *peers.Emulator) { e.RevokeSessions(t, "alice@acme.test") },
+		},
+		"by the events, of somebody who leaves": {
 			throwOut: func(e *peers.Emulator) { e.RemoveMember(t, "alice@acme.test", "Acme") },
 		},
 	} {
@@ -168,7 +170,6 @@ func TestWhatWorkOSSaysOfPeopleIsObeyed(t *testing.T) {
 					base_url ` + emulator.URL + `
 					` + c.identity + `
 				}`,
-				Options: c.options,
 				Policy: `role admin {
 				allow mcp tools kept secret
 			}

@@ -23,12 +23,14 @@ type Messenger interface {
 	Open(ctx context.Context, header http.Header, body []byte) (*Message, error)
 }
 
-// Message is what a Messenger has sent.
+// Message is what a Messenger has sent, or a Feed has said.
 type Message struct {
 	// ID names the message among all of the provider's. One that comes again is not acted on again. Empty: it is, which must then
 	// do no harm.
 	ID string
-	// Expires is when Open will refuse the message as too old.
+	// At is when it was made; zero if that is not known.
+	At time.Time
+	// Expires is until when the same may come again; Open will then refuse it as too old.
 	Expires time.Time
 	// Notices are what it says; none, if it is of no concern here.
 	Notices []Notice

@@ -32,7 +32,7 @@ func (s *Server) mailbox(m identity.Messenger) http.HandlerFunc {
 			s.answerError(w, r, "message", nil, &protocolError{code: codeInvalidRequest, description: "This is not a message of the identity provider.", reason: err})
 			return
 		case err == nil:
-			err = s.actOn(r, m, message)
+			err = s.actOn(r.Context(), m.Name(), message)
 		}
 		if err != nil {
 			s.answerError(w, r, "message", nil, unavailable(err))
@@ -44,8 +44,11 @@ func (s *Server) mailbox(m identity.Messenger) http.HandlerFunc {
 
 // actOn does what a message says, unless that was done before. It is remembered afterwards, since a crash in between must not lose it;
 // doing it twice does no harm.
-func (s *Server) actOn(r *http.Request, m identity.Messenger, message *identity.Message) error {
-	ctx, id := r.Context(), shortDigest(m.Name(), message.ID)
+func (s *Server) actOn(ctx context.Context, provider string, message *identity.Message) error {
+	if len(message.Notices) == 0 {
+		return nil
+	}
+	id := shortDigest(provider, message.ID)
 	if message.ID != "" {
 		switch _, err := s.cfg.Store.Get(ctx, kindMessage, id); {
 		case err == nil:
@@ -55,16 +58,16 @@ func (s *Server) actOn(r *http.Request, m identity.Messenger, message *identity.
 		}
 	}
 	for _, n := range message.Notices {
-		if err := s.heed(ctx, m.Name(), n); err != nil {
+		if err := s.heed(ctx, provider, n); err != nil {
 			return err
 		}
 		e := &event{name: "message", decision: decisionAllow, reason: n.Reason, org: n.Org, status: http.StatusOK}
 		if n.Person != "" {
-			e.userID = subjectID(&identity.Person{Provider: m.Name(), ID: n.Person})
+			e.userID = subjectID(&identity.Person{Provider: provider, ID: n.Person})
 		}
 		s.record(e)
 	}
-	if message.ID == "" || len(message.Notices) == 0 {
+	if message.ID == "" {
 		return nil
 	}
 	// A little longer than the provider's word counts, since clocks differ.

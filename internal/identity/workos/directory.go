@@ -153,8 +153,16 @@ func (p *Provider) permissions(ctx context.Context, org string, roles []string) 
 	return all, nil
 }
 
-// fetch reads what the SDK has no call for. Errors are ErrUnavailable.
+// fetch reads what the SDK has no call for. Errors are ErrUnavailable, and in the log.
 func (p *Provider) fetch(ctx context.Context, what, path string, answer any) error {
+	if f := p.get(ctx, what, path, answer); f != nil {
+		return f.err()
+	}
+	return nil
+}
+
+// get is fetch for a caller who sees to the log.
+func (p *Provider) get(ctx context.Context, what, path string, answer any) *failure {
 	ctx, noted := withNote(ctx)
 	err := func() error {
 		r, err := http.NewRequestWithContext(ctx, http.MethodGet, p.cfg.BaseURL+path, nil)
@@ -180,7 +188,7 @@ func (p *Provider) fetch(ctx context.Context, what, path string, answer any) err
 		return json.Unmarshal(body, answer)
 	}()
 	if err != nil {
-		return p.failure(what, err, noted).err()
+		return p.failure(what, err, noted)
 	}
 	return nil
 }

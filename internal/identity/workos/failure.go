@@ -155,6 +155,11 @@ func (f *failure) refreshed() error {
 // err logs the failure and returns it as an ErrUnavailable.
 func (f *failure) err() error {
 	f.log()
+	return f.unavailable()
+}
+
+// unavailable returns the failure as an ErrUnavailable.
+func (f *failure) unavailable() error {
 	return &identity.Unavailable{RetryAfter: f.retryAfter, Err: errors.New(f.String())}
 }
 

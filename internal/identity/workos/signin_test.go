@@ -25,7 +25,10 @@ func TestStart(t *testing.T) {
 		"anew":                  {nil, true, url.Values{"provider": {"authkit"}, "max_age": {"0"}}},
 		"one organization":      {func(c *Config) { c.Organizations = []string{"org_1"} }, false, url.Values{"provider": {"authkit"}, "organization_id": {"org_1"}}},
 		"OAuth provider":        {func(c *Config) { c.Organizations, c.Provider = []string{"org_1"}, "GoogleOAuth" }, false, url.Values{"provider": {"GoogleOAuth"}}},
-		"connection":            {func(c *Config) { c.Organizations, c.Connection = []string{"org_1"}, "conn_1" }, false, url.Values{"connection_id": {"conn_1"}}},
+		"domain hint": {
+			func(c *Config) { c.Provider, c.DomainHint = "MicrosoftOAuth", "acme.test" }, false, url.Values{"provider": {"MicrosoftOAuth"}, "domain_hint": {"acme.test"}},
+		},
+		"connection": {func(c *Config) { c.Organizations, c.Connection = []string{"org_1"}, "conn_1" }, false, url.Values{"connection_id": {"conn_1"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, secret, err := f.provider(c.adjust).Start(t.Context(), identity.Start{

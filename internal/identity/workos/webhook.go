@@ -60,7 +60,7 @@ func (p *Provider) Open(_ context.Context, header http.Header, body []byte) (*id
 	if e.ID == "" || len(e.ID) > maxEventID {
 		return nil, fmt.Errorf("%w: an event without a usable id", identity.ErrMessage)
 	}
-	return &identity.Message{ID: e.ID, Expires: at.Add(tolerance), Notices: e.notices()}, nil
+	return e.message(at.Add(tolerance)), nil
 }
 
 // Errors of signatures.
@@ -108,7 +108,7 @@ func (p *Provider) checkSignature(header string, body []byte) (time.Time, error)
 	return at, nil
 }
 
-// event is a webhook, as far as it is of concern here.
+// event is a webhook, or one of the events that the API lists, as far as it is of concern here.
 type event struct {
 	ID      string `json:"id"`
 	Event   string `json:"event"`
@@ -119,6 +119,15 @@ type event struct {
 		Organization string `json:"organization_id"`
 		Status       string `json:"status"`
 	} `json:"data"`
+}
+
+// message is what an event says, which is remembered until expires.
+func (e *event) message(expires time.Time) *identity.Message {
+	m := &identity.Message{ID: e.ID, Expires: expires, Notices: e.notices()}
+	if at, err := time.Parse(time.RFC3339, e.Created); err == nil {
+		m.At = at
+	}
+	return m
 }
 
 // notices says what an event means to people who have granted something.

@@ -54,6 +54,8 @@ type Config struct {
 	Provider string
 	// Connection is an SSO connection (conn_…) to use instead of Provider.
 	Connection string
+	// DomainHint is a domain that is passed on to the identity provider's own page, where that has a use for it. Optional.
+	DomainHint string
 	// Issuers are issuers of session tokens to accept besides the ones WorkOS uses by itself; an environment with a
 	// custom authentication domain has that domain as its issuer.
 	Issuers []string
@@ -156,6 +158,7 @@ var (
 	clientIDForm     = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
 	providerForm     = regexp.MustCompile(`^(authkit|[A-Z][A-Za-z0-9]{0,40}OAuth)$`)
 	organizationForm = regexp.MustCompile(`^org_[A-Za-z0-9_-]{1,128}$`)
+	domainForm       = regexp.MustCompile(`^[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63}){1,8}$`)
 	connectionForm   = regexp.MustCompile(`^conn_[A-Za-z0-9_-]{1,128}$`)
 )
 
@@ -204,6 +207,9 @@ func (c *Config) check() error {
 		fail("connection %q is not the id of a WorkOS connection: it looks like conn_01H…", c.Connection)
 	case c.Connection == "" && !providerForm.MatchString(c.Provider):
 		fail("provider %q is unknown: write authkit, or an OAuth provider such as GoogleOAuth or MicrosoftOAuth", c.Provider)
+	}
+	if c.DomainHint != "" && !domainForm.MatchString(c.DomainHint) {
+		fail("domain_hint %q is not a domain: it looks like example.com", c.DomainHint)
 	}
 	return errors.Join(errs...)
 }
