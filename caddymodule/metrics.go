@@ -22,7 +22,7 @@ var metrics = struct {
 	}, []string{"server", "kind", "decision"}),
 	overhead: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Namespace: "caddy", Subsystem: "mcp_gateway", Name: "overhead_seconds",
-		Help:    "Time spent in the gateway, without the MCP server.",
+		Help:    "Time spent in the gateway, without the MCP server and without waiting for a person.",
 		Buckets: []float64{.00001, .000025, .00005, .0001, .00025, .0005, .001, .0025, .005, .01, .05, .1, .5, 1},
 	}, []string{"server"}),
 	upstream: prometheus.NewHistogramVec(prometheus.HistogramOpts{

@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"fmt"
 	"maps"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -83,4 +84,30 @@ func BenchmarkTally(b *testing.B) {
 			one.took(time.Millisecond, time.Microsecond, true)
 		}
 	})
+}
+
+func TestWaitingForAPersonIsNoTimeOfTheGateways(t *testing.T) {
+	const server = "waits for a person"
+	r, err := http.NewRequest(http.MethodPost, "/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec := &record{handler: &Handler{tally: &tally{server: server}}, request: r}
+	rec.outcome = guard.Outcome{Waited: 40 * time.Second, Upstream: time.Second, UpstreamStatus: http.StatusOK}
+	rec.count(43 * time.Second)
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(metrics.overhead)
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, metric := range families[0].GetMetric() {
+		if metric.GetLabel()[0].GetValue() == server {
+			if sum := metric.GetHistogram().GetSampleSum(); sum != 2 {
+				t.Errorf("%v seconds are the gateway's, want 2", sum)
+			}
+			return
+		}
+	}
+	t.Error("nothing is counted")
 }

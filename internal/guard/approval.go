@@ -174,6 +174,7 @@ func (w *waiting) wait() *refusal {
 		return w.unanswered()
 	}
 	err := x.g.cfg.Approver.Wait(w.ctx, w.call, min(left, recheckApproval))
+	x.out.Waited += time.Since(now)
 	select {
 	case <-w.released:
 		return w.unanswered()

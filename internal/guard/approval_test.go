@@ -129,7 +129,7 @@ func TestACallWaitsUntilItIsApproved(t *testing.T) {
 				if r.status != 200 || r.header.Get("Content-Type") != "text/event-stream" || len(got) != 1 || got[0] != echoed {
 					t.Errorf("%d %v %q", r.status, r.header, r.body)
 				}
-				if o := a.last(); o.Decision != Allow || o.Status != 200 {
+				if o := a.last(); o.Decision != Allow || o.Status != 200 || o.Waited <= 0 {
 					t.Errorf("%+v", o)
 				}
 			})

@@ -119,7 +119,8 @@ type Outcome struct {
 	Status            int    // sent to the client; 0 if nothing was
 	UpstreamStatus    int    // 0 if it was not asked
 	Upstream          time.Duration
-	Filtered          int // entries left out of lists (or, observing, that would have been)
+	Waited            time.Duration // for a person, before the upstream was asked
+	Filtered          int           // entries left out of lists (or, observing, that would have been)
 }
 
 // Guard judges the traffic of one MCP server. It is safe for concurrent use.
