@@ -17,9 +17,9 @@ const wellKnown = "/.well-known"
 // metadataPath is where the protected resource metadata of a mount stands (RFC 9728 section 3.1): the mount follows it.
 const metadataPath = wellKnown + "/oauth-protected-resource"
 
-// laterOAuthNames are endpoints of the authorization server below oauth_path that this version doesn't have yet. They
-// are kept free, so that a mount that works today goes on working.
-var laterOAuthNames = []string{"register", "webhooks/workos"}
+// optionalOAuthNames are endpoints of the authorization server below oauth_path that only some configs have. They are kept
+// free in all, so that a mount goes on working when its config has them.
+var optionalOAuthNames = []string{"register", "webhooks/workos"}
 
 // checkMount says what is wrong with the path of a mount. A mount is compared with the path as it was sent, so it is
 // made of characters that every client sends as they are.
@@ -72,7 +72,7 @@ func oauthCollision(mount, prefix string, paths []string) string {
 	if prefix != "" && within(fold(mount), fold(prefix)) {
 		return prefix
 	}
-	for _, name := range laterOAuthNames {
+	for _, name := range optionalOAuthNames {
 		paths = append(paths, prefix+"/"+name)
 	}
 	slices.Sort(paths)

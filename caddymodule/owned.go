@@ -28,7 +28,7 @@ func (app *App) isOAuth(path string) bool {
 // foldedOAuthNames returns the paths of the authorization server's endpoints, and those kept free, folded.
 func (app *App) foldedOAuthNames() []string {
 	names := app.oauth.Paths()
-	for _, name := range laterOAuthNames {
+	for _, name := range optionalOAuthNames {
 		names = append(names, strings.TrimSuffix(app.OAuthPath, "/")+"/"+name)
 	}
 	for i, name := range names {

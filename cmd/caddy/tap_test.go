@@ -58,7 +58,7 @@ func (p *tap) to(t testing.TB, origin string) *tap {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.proxy = &httputil.ReverseProxy{
+	proxy := &httputil.ReverseProxy{
 		FlushInterval: -1,
 		// A connection for each request: one that is kept can be closed by a reload in the moment in which it is chosen, and
 		// net/http doesn't send a POST again.
@@ -71,6 +71,9 @@ func (p *tap) to(t testing.TB, origin string) *tap {
 			}
 		},
 	}
+	p.mu.Lock() // requests of other programs are not ordered after it otherwise
+	p.proxy = proxy
+	p.mu.Unlock()
 	return p
 }
 
@@ -90,8 +93,9 @@ func (p *tap) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		r.Header.Set(exchangeHeader, e.Number)
 	}
 	p.all = append(p.all, e)
+	proxy := p.proxy
 	p.mu.Unlock()
-	p.proxy.ServeHTTP(&tapped{ResponseWriter: w, exchange: e}, r)
+	proxy.ServeHTTP(&tapped{ResponseWriter: w, exchange: e}, r)
 }
 
 // taken returns the exchanges that there were since it was last called.
