@@ -84,6 +84,8 @@ func TestWebhooksSayWhatHasHappened(t *testing.T) {
 		},
 		"a permission was changed": {"permission.deleted", `{"slug":"delete"}`, changed("permission.deleted", identity.Ended{})},
 		"what is of no concern":    {"connection.activated", `{"id":"conn_1"}`, nil},
+		// Refused, it would be sent again for days.
+		"what is of no concern, in another form": {"flag.updated", `[{"status":{}}]`, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			body := `{"id":"event_1","event":"` + c.event + `","data":` + c.data + `,"created_at":"2026-07-28T11:59:00.000Z"}`
